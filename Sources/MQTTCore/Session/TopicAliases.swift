@@ -1,0 +1,54 @@
+/// Topic aliases from the peer (section 3.3.2.3.4): a number that stands for a topic it sent before on this connection.
+package struct IncomingTopicAliases: Sendable {
+    private let maximum: Int
+    private var topics: [String] = []
+
+    /// - Parameter maximum: the Topic Alias Maximum that we announced; 0 takes none.
+    package init(maximum: Int) { self.maximum = maximum }
+
+    /// Gives the message its topic, or learns an alias from it.
+    package mutating func resolve(_ publish: inout Publish) throws(MQTTXError) {
+        guard let alias = publish.properties.topicAlias else {
+            guard !publish.topic.isEmpty else {
+                throw MQTTXError(
+                    .protocolViolation, "a PUBLISH has neither topic nor topic alias", reasonCode: .protocolError)
+            }
+            return
+        }
+        guard alias >= 1, Int(alias) <= maximum else {
+            throw MQTTXError(
+                .protocolViolation, "topic alias \(alias) is outside 1 to \(maximum)", reasonCode: .topicAliasInvalid)
+        }
+        let index = Int(alias) - 1
+        if publish.topic.isEmpty {
+            guard index < topics.count, !topics[index].isEmpty else {
+                throw MQTTXError(
+                    .protocolViolation, "topic alias \(alias) was never set", reasonCode: .protocolError)
+            }
+            publish.topic = topics[index]
+        } else {
+            while topics.count <= index { topics.append("") }
+            topics[index] = publish.topic
+        }
+        publish.properties.topicAlias = nil
+    }
+}
+
+/// Topic aliases to the peer: the first topics used get one each, until the peer's Topic Alias Maximum is reached.
+package struct OutgoingTopicAliases: Sendable {
+    private let maximum: Int
+    private var aliases: [String: UInt16] = [:]
+
+    /// - Parameter maximum: the Topic Alias Maximum that the peer announced; 0 assigns none.
+    package init(maximum: Int) { self.maximum = maximum }
+
+    /// How a topic goes out: the alias, if it has one, and whether the topic itself has to be there as well.
+    package mutating func alias(for topic: String) -> (alias: UInt16?, sendTopic: Bool) {
+        guard maximum > 0 else { return (nil, true) }
+        if let alias = aliases[topic] { return (alias, false) }
+        guard aliases.count < maximum else { return (nil, true) }
+        let alias = UInt16(aliases.count + 1)
+        aliases[topic] = alias
+        return (alias, true)
+    }
+}

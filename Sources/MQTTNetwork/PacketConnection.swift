@@ -1,0 +1,141 @@
+package import MQTTCore
+package import NIOCore
+
+/// The one channel handler: bytes in, packets out to the ``PacketReceiver``; bytes out as they are given.
+///
+/// It owns the decoder, so that nothing is boxed between handlers. All members belong to the event loop.
+package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    /// The decoder: the owner sets version and limits when the handshake has told them.
+    package var decoder: PacketDecoder
+    /// Bytes read since the connection opened.
+    package private(set) var bytesRead: UInt64 = 0
+    /// The capacity of the read buffer whose packets are being handed over: what a message of it may pin.
+    package private(set) var readBuffer: ByteBuffer?
+
+    private let receiver: any PacketReceiver
+    private var context: ChannelHandlerContext?
+    private var failure: (any Error)?
+    private var isPaused = false
+    private var readIsHeld = false
+    private var isFinished = false
+    private var isOpen = false
+
+    package init(decoder: PacketDecoder, receiver: any PacketReceiver) {
+        self.decoder = decoder
+        self.receiver = receiver
+    }
+
+    /// The channel, while the connection is open.
+    package var channel: (any Channel)? { context?.channel }
+
+    /// Whether the socket takes more bytes without queueing beyond the channel's high-water mark.
+    package var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    // MARK: Sending
+
+    /// Writes and flushes bytes that hold whole packets. The promise says when the socket took them.
+    package func write(_ bytes: ByteBuffer, promise: EventLoopPromise<Void>? = nil) {
+        guard let context else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: promise)
+    }
+
+    /// Closes at once. ``PacketReceiver/connectionClosed(_:connection:)`` follows.
+    package func close(_ error: (any Error)? = nil) {
+        if failure == nil { failure = error }
+        isFinished = true
+        context?.close(promise: nil)
+    }
+
+    /// Stops handing over packets, for good: what follows a violation or a DISCONNECT is not looked at.
+    package func stopReceiving() { isFinished = true }
+
+    // MARK: Back-pressure
+
+    /// Reads no more from the socket until ``resumeReading()``. Packets of the present read buffer still come.
+    package func pauseReading() { isPaused = true }
+
+    package func resumeReading() {
+        guard isPaused else { return }
+        isPaused = false
+        if readIsHeld {
+            readIsHeld = false
+            context?.read()
+        }
+    }
+
+    package var isReadingPaused: Bool { isPaused }
+
+    package func read(context: ChannelHandlerContext) {
+        if isPaused {
+            readIsHeld = true
+        } else {
+            context.read()
+        }
+    }
+
+    // MARK: Channel events
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { open() }
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    package func channelActive(context: ChannelHandlerContext) {
+        open()
+        context.fireChannelActive()
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        guard !isFinished else { return }
+        bytesRead &+= UInt64(bytes.readableBytes)
+        readBuffer = bytes
+        decoder.append(bytes)
+        do throws(MQTTXError) {
+            while !isFinished, let packet = try decoder.next() {
+                receiver.received(packet, from: self)
+            }
+        } catch {
+            isFinished = true
+            receiver.violated(error, on: self)
+        }
+        readBuffer = nil
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        receiver.readCompleted(self)
+        context.fireChannelReadComplete()
+    }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        receiver.writabilityChanged(context.channel.isWritable, on: self)
+        context.fireChannelWritabilityChanged()
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if failure == nil { failure = error }
+        context.close(promise: nil)
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        isFinished = true
+        receiver.connectionClosed(failure, connection: self)
+        self.context = nil
+        context.fireChannelInactive()
+    }
+
+    private func open() {
+        guard !isOpen else { return }
+        isOpen = true
+        receiver.connectionOpened(self)
+    }
+}
