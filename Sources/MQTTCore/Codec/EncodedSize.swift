@@ -1,0 +1,138 @@
+internal import NIOCore
+
+/// How many bytes values take on the wire; refuses those that can't be written at all.
+enum EncodedSize {
+    /// A UTF-8 encoded string: at most 65,535 bytes, no U+0000 (section 1.5.4).
+    static func string(_ string: String, _ what: StaticString) throws(MQTTXError) -> Int {
+        var string = string
+        let (count, hasNull) = string.withUTF8 { ($0.count, $0.contains(0)) }
+        guard count <= 65_535 else { throw .notEncodable("\(what) has \(count) bytes, more than 65535") }
+        guard !hasNull else { throw MQTTXError(.invalidUTF8, "\(what) contains U+0000") }
+        return 2 + count
+    }
+
+    /// Binary data: at most 65,535 bytes (section 1.5.6).
+    static func binary(_ buffer: borrowing ByteBuffer, _ what: StaticString) throws(MQTTXError) -> Int {
+        let count = buffer.readableBytes
+        guard count <= 65_535 else { throw .notEncodable("\(what) has \(count) bytes, more than 65535") }
+        return 2 + count
+    }
+
+    static func topicName(_ topic: String) throws(MQTTXError) -> Int {
+        var topic = topic
+        let (count, fault) = topic.withUTF8 { ($0.count, TopicName.fault(in: UnsafeRawBufferPointer($0))) }
+        if let fault { throw TopicName.error(fault, topic) }
+        return 2 + count
+    }
+
+    static func topicFilter(_ filter: String) throws(MQTTXError) -> Int {
+        guard !filter.isEmpty, filter.utf8.count <= TopicName.maximumLength else {
+            throw MQTTXError(
+                .invalidTopic, "topic filter has \(filter.utf8.count) bytes, not 1 to \(TopicName.maximumLength)",
+                reasonCode: .topicFilterInvalid)
+        }
+        return try string(filter, "topic filter")
+    }
+
+    /// Properties without the length that goes before them, which are `allowed` in the packet.
+    static func properties(
+        _ properties: Properties, _ allowed: PropertySet, topicAlias: UInt16? = nil
+    ) throws(MQTTXError) -> Int {
+        var size = 0
+        if let topicAlias {
+            guard topicAlias > 0 else { throw .notEncodable("topic alias is 0") }
+            size = 3
+        }
+        guard let storage = properties.storage else { return size }
+        var counter = PropertyCounter(allowed: allowed, size: size)
+        try counter.add(storage.fields, ignoringTopicAlias: topicAlias != nil)
+        return counter.size
+    }
+}
+
+/// Adds up the size of properties and checks each of them.
+private struct PropertyCounter {
+    let allowed: PropertySet
+    var size: Int
+
+    mutating func add(_ fields: Properties.Fields, ignoringTopicAlias: Bool) throws(MQTTXError) {
+        try number(.payloadFormatIndicator, fields.payloadFormatIndicator)
+        try number(.messageExpiryInterval, fields.messageExpiryInterval)
+        try string(.contentType, fields.contentType, "content type")
+        try string(.responseTopic, fields.responseTopic, "response topic")
+        try binary(.correlationData, fields.correlationData, "correlation data")
+        for identifier in fields.subscriptionIdentifiers {
+            try check(.subscriptionIdentifier, identifier)
+            size += 1 + VariableByteInteger.size(of: Int(identifier))
+        }
+        if !ignoringTopicAlias { try number(.topicAlias, fields.topicAlias) }
+        for property in fields.userProperties {
+            try check(.userProperty, 0)
+            size += 1
+            size += try EncodedSize.string(property.name, "user property's name")
+            size += try EncodedSize.string(property.value, "user property's value")
+        }
+        try string(.reasonString, fields.reasonString, "reason string")
+        try addRare(fields)
+        if var topic = fields.responseTopic, topic.withUTF8({ TopicName.hasWildcard(UnsafeRawBufferPointer($0)) }) {
+            throw .invalidTopicName("response topic '\(topic)' contains a wildcard")
+        }
+    }
+
+    private mutating func addRare(_ fields: Properties.Fields) throws(MQTTXError) {
+        try number(.sessionExpiryInterval, fields.sessionExpiryInterval)
+        try string(.assignedClientIdentifier, fields.assignedClientIdentifier, "assigned client identifier")
+        try number(.serverKeepAlive, fields.serverKeepAlive)
+        try string(.authenticationMethod, fields.authenticationMethod, "authentication method")
+        try binary(.authenticationData, fields.authenticationData, "authentication data")
+        guard fields.authenticationData == nil || fields.authenticationMethod != nil else {
+            throw .notEncodable("authentication data without an authentication method")
+        }
+        try number(.requestProblemInformation, fields.requestProblemInformation)
+        try number(.willDelayInterval, fields.willDelayInterval)
+        try number(.requestResponseInformation, fields.requestResponseInformation)
+        try string(.responseInformation, fields.responseInformation, "response information")
+        try string(.serverReference, fields.serverReference, "server reference")
+        try number(.receiveMaximum, fields.receiveMaximum)
+        try number(.topicAliasMaximum, fields.topicAliasMaximum)
+        try number(.maximumQoS, fields.maximumQoS)
+        try number(.retainAvailable, fields.retainAvailable)
+        try number(.maximumPacketSize, fields.maximumPacketSize)
+        try number(.wildcardSubscriptionAvailable, fields.wildcardSubscriptionAvailable)
+        try number(.subscriptionIdentifierAvailable, fields.subscriptionIdentifierAvailable)
+        try number(.sharedSubscriptionAvailable, fields.sharedSubscriptionAvailable)
+        guard allowed != .subscribe || fields.subscriptionIdentifiers.count <= 1 else {
+            throw .notEncodable("SUBSCRIBE takes one subscription identifier")
+        }
+    }
+
+    private func check(_ id: PropertyID, _ value: UInt32) throws(MQTTXError) {
+        guard allowed.contains(PropertySet(id)) else {
+            throw .notEncodable("property \(id) is not allowed in this packet")
+        }
+        guard id.allows(value) else { throw .notEncodable("property \(id) can't be \(value)") }
+    }
+
+    @inline(__always)
+    private mutating func number<T: FixedWidthInteger & UnsignedInteger>(
+        _ id: PropertyID, _ value: T?
+    ) throws(MQTTXError) {
+        guard let value else { return }
+        try check(id, UInt32(truncatingIfNeeded: value))
+        size += 1 + MemoryLayout<T>.size
+    }
+
+    @inline(__always)
+    private mutating func string(_ id: PropertyID, _ value: String?, _ what: StaticString) throws(MQTTXError) {
+        guard let value else { return }
+        try check(id, 0)
+        size += 1 + (try EncodedSize.string(value, what))
+    }
+
+    @inline(__always)
+    private mutating func binary(_ id: PropertyID, _ value: ByteBuffer?, _ what: StaticString) throws(MQTTXError) {
+        guard let value else { return }
+        try check(id, 0)
+        size += 1 + (try EncodedSize.binary(value, what))
+    }
+}

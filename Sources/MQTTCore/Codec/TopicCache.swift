@@ -1,0 +1,43 @@
+/// Topic names seen lately, so that a repeated one is neither validated nor allocated again.
+///
+/// A table with one place for each hash: what collides is replaced. Bounded by 64 names of 256 bytes.
+struct TopicCache {
+    private struct Slot {
+        var hash: UInt64
+        var topic: String
+    }
+
+    private static let slotCount = 64
+    private static let longestCached = 256
+
+    /// Empty until the first topic comes, so that a connection which publishes nothing pays nothing.
+    private var slots: [Slot] = []
+
+    /// The topic name in these bytes. An empty name passes: with a topic alias it is legal.
+    mutating func topic(_ bytes: UnsafeRawBufferPointer) throws(MQTTXError) -> String {
+        guard !bytes.isEmpty else { return "" }
+        guard bytes.count <= Self.longestCached else { return try Self.validated(bytes) }
+        if slots.isEmpty { slots = Array(repeating: Slot(hash: 0, topic: ""), count: Self.slotCount) }
+        let hash = bytes.quickHash()
+        let index = Int(truncatingIfNeeded: hash) & (Self.slotCount - 1)
+        if slots[index].hash == hash, slots[index].topic.hasBytes(bytes) { return slots[index].topic }
+        let topic = try Self.validated(bytes)
+        slots[index] = Slot(hash: hash, topic: topic)
+        return topic
+    }
+
+    private static func validated(_ bytes: UnsafeRawBufferPointer) throws(MQTTXError) -> String {
+        let topic = try String(mqtt: bytes, "topic name")
+        guard !TopicName.hasWildcard(bytes) else {
+            throw .invalidTopicName("topic name '\(topic)' contains a wildcard")
+        }
+        return topic
+    }
+}
+
+extension String {
+    @inline(__always)
+    fileprivate func hasBytes(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        utf8.withContiguousStorageIfAvailable { UnsafeRawBufferPointer($0).isEqual(to: bytes) } ?? false
+    }
+}

@@ -1,0 +1,40 @@
+/// Topic names: what a message is published to (section 4.7).
+public enum TopicName {
+    /// The most bytes that a topic name or filter may have (MQTT-4.7.3-3).
+    public static let maximumLength = 65_535
+
+    /// Checks that a string is a topic name: 1 to 65,535 bytes of UTF-8, no wildcards, no U+0000.
+    ///
+    /// - Throws: `MQTTXError` with code `.invalidTopic` (`.invalidUTF8` for U+0000), reason code 0x90.
+    public static func validate(_ topic: String) throws(MQTTXError) {
+        var topic = topic
+        let fault = topic.withUTF8 { Self.fault(in: UnsafeRawBufferPointer($0)) }
+        if let fault { throw error(fault, topic) }
+    }
+
+    enum Fault { case empty, tooLong, wildcard, null }
+
+    @inline(__always)
+    static func fault(in bytes: UnsafeRawBufferPointer) -> Fault? {
+        if bytes.isEmpty { return .empty }
+        if bytes.count > maximumLength { return .tooLong }
+        for byte in bytes where byte == 0 || byte == UInt8(ascii: "#") || byte == UInt8(ascii: "+") {
+            return byte == 0 ? .null : .wildcard
+        }
+        return nil
+    }
+
+    @inline(never)
+    static func error(_ fault: Fault, _ topic: String) -> MQTTXError {
+        switch fault {
+        case .empty: .invalidTopicName("topic name is empty")
+        case .tooLong: .invalidTopicName("topic name has \(topic.utf8.count) bytes, more than \(maximumLength)")
+        case .wildcard: .invalidTopicName("topic name '\(topic)' contains a wildcard")
+        case .null: MQTTXError(.invalidUTF8, "topic name contains U+0000", reasonCode: .topicNameInvalid)
+        }
+    }
+
+    static func hasWildcard(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.contains { $0 == UInt8(ascii: "#") || $0 == UInt8(ascii: "+") }
+    }
+}
