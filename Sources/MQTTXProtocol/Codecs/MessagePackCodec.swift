@@ -1,0 +1,28 @@
+public import NIOCore
+
+/// MessagePack: the whole message is one map, as Python's `msgpack.packb(message)` makes it.
+///
+/// Reads everything the format has. Bytes are ``JSONValue/binary(_:)``; timestamps become seconds since 1970
+/// (``JSONValue/double(_:)``, or `.int` when whole); other extension types become an object with the members `ext`
+/// (the type) and `data` (the bytes); keys that are integers become text; text that is not UTF-8 is an error (2002).
+/// Nothing is allocated on the word of a length that the bytes don't bear out.
+public struct MessagePackCodec: Codec {
+    public init() {}
+
+    public func encode(_ value: JSONValue) throws -> ByteBuffer {
+        var writer = MessagePackWriter()
+        try writer.value(value)
+        return writer.buffer
+    }
+
+    public func decode(_ bytes: ByteBuffer) throws -> JSONValue { try MessagePackReader.value(of: bytes) }
+
+    public func encode(_ value: some Encodable) throws -> ByteBuffer {
+        try encode(ValueEncoder.encode(value, bytesAsBinary: true))
+    }
+}
+
+extension Codec where Self == MessagePackCodec {
+    /// MessagePack.
+    public static var messagePack: MessagePackCodec { MessagePackCodec() }
+}

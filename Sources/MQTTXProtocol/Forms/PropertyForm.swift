@@ -1,0 +1,71 @@
+import MQTTCore
+import NIOCore
+
+/// What of a message travels in MQTT 5.0 properties.
+enum PropertyForm {
+    private static let extensionPrefix = "x-"
+
+    static func properties(of request: RPCRequest, _ form: MessageForm) throws(MQTTXError) -> Properties {
+        guard form.hasProperties else { return Properties() }
+        // mqttxx 4 can't read a request without any user property, so that one is there even when empty.
+        var userProperties = [UserProperty("caller_id", request.callerID)]
+        try add(request.extensions, form, to: &userProperties)
+        let replyTo = request.replyTo
+        let correlation = ByteBuffer(string: request.requestID)
+        return Properties.with {
+            $0.responseTopic = replyTo
+            $0.correlationData = correlation
+            $0.userProperties = userProperties
+        }
+    }
+
+    static func properties(of response: RPCResponse, _ form: MessageForm) throws(MQTTXError) -> Properties {
+        guard form.hasProperties else { return Properties() }
+        var userProperties: [UserProperty] = []
+        try add(response.extensions, form, to: &userProperties)
+        let correlation = ByteBuffer(string: response.requestID)
+        return Properties.with {
+            $0.correlationData = correlation
+            $0.userProperties = userProperties
+        }
+    }
+
+    static func properties(of event: EventMessage, _ form: MessageForm) throws(MQTTXError) -> Properties {
+        guard form.hasProperties else { return Properties() }
+        var userProperties = [
+            UserProperty("type", "event"), UserProperty("event_type", event.eventType),
+            UserProperty("timestamp", event.timestamp.description), UserProperty("source", event.source),
+        ]
+        try add(event.extensions, form, to: &userProperties)
+        return Properties.with { $0.userProperties = userProperties }
+    }
+
+    /// The correlation data as text; nil when there is none or it is empty.
+    static func requestID(in properties: Properties) throws(MQTTXError) -> String? {
+        guard let data = properties.correlationData, data.readableBytes > 0 else { return nil }
+        let violation = data.withUnsafeReadableBytes { UTF8Check.firstViolation(in: $0) }
+        guard violation == nil else { throw MQTTXError(.invalidUTF8, "correlation data is not UTF-8") }
+        return String(buffer: data)
+    }
+
+    /// The extensions in user properties `x-…`, over those of the envelope. A value that is JSON is read as such, any
+    /// other is text.
+    static func extensions(in properties: Properties, over envelope: JSONObject) -> JSONObject {
+        var extensions = envelope
+        for property in properties.userProperties where property.name.hasPrefix(extensionPrefix) {
+            let value = try? JSONValue(jsonText: property.value)
+            extensions[String(property.name.dropFirst(extensionPrefix.count))] = value ?? .string(property.value)
+        }
+        return extensions
+    }
+
+    /// Extensions as JSON text, so that `"5"` and `5` stay apart. The envelope, where there is one, has them already.
+    private static func add(
+        _ extensions: JSONObject, _ form: MessageForm, to userProperties: inout [UserProperty]
+    ) throws(MQTTXError) {
+        guard form == .native else { return }
+        for member in extensions {
+            userProperties.append(UserProperty(extensionPrefix + member.key, try member.value.jsonText()))
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import MQTTCore
+import NIOCore
+
+/// The members of an RPC message's payload, not yet told apart as request or response.
+struct RPCMembers {
+    private var hasType = false
+    private var type: String?
+    private var requestID: String?
+    private var hasMethod = false
+    private var method: String?
+    private var params: LazyValue?
+    private var replyTo: String?
+    private var callerID: String?
+    private var result: LazyValue?
+    private var error: LazyValue?
+    private var extensions = JSONObject()
+    private var unknown = JSONObject()
+
+    init(_ reader: inout some MemberReader) throws(MQTTXError) {
+        while let name = try reader.next() {
+            switch name {
+            case .type:
+                hasType = true
+                type = try reader.text()
+            case .requestID: requestID = try reader.text()
+            case .method:
+                hasMethod = true
+                method = try reader.text()
+            case .params: params = try reader.lazy()
+            case .replyTo: replyTo = try reader.text()
+            case .callerID: callerID = try reader.text()
+            case .result: result = try reader.lazy()
+            case .error: error = try reader.lazy()
+            case .extensions:
+                let value = try reader.json()
+                if case .object(let object) = value { extensions = object } else { unknown["x"] = value }
+            case .other(let key): unknown[key] = try reader.json()
+            }
+        }
+    }
+
+    func message(with properties: Properties) throws(MQTTXError) -> IncomingRPC {
+        let correlated = try PropertyForm.requestID(in: properties)
+        let isRequest: Bool
+        if hasType {
+            switch type {
+            case "rpc_request": isRequest = true
+            case "rpc_response": isRequest = false
+            default:
+                throw MQTTXError(.invalidMessageType, "neither a request nor a response: type \(type ?? "not text")")
+            }
+        } else {
+            guard correlated != nil else {
+                throw MQTTXError(.invalidMessageType, "neither a type nor correlation data")
+            }
+            // As mqttxx 4 tells them apart.
+            isRequest = hasMethod
+        }
+        let form: MessageForm = !hasType ? .native : correlated == nil ? .envelope : .dual
+        guard let requestID = correlated ?? requestID, !requestID.isEmpty else {
+            throw MQTTXError(.missingRequiredField, "request_id is missing, empty or not text")
+        }
+        let message: RPCMessage =
+            isRequest ? .request(try request(requestID, properties)) : .response(try response(requestID, properties))
+        return IncomingRPC(message: message, form: form)
+    }
+
+    private func request(_ requestID: String, _ properties: Properties) throws(MQTTXError) -> RPCRequest {
+        guard let method else { throw MQTTXError(.missingRequiredField, "method is missing or not text") }
+        var unknown = unknown
+        // Not of a request, so not ours to interpret.
+        try keep("result", result, in: &unknown)
+        try keep("error", error, in: &unknown)
+        return RPCRequest(
+            requestID: requestID, method: method, params: params ?? nil,
+            replyTo: properties.responseTopic ?? replyTo ?? "",
+            callerID: properties.userProperty("caller_id") ?? callerID ?? "",
+            extensions: PropertyForm.extensions(in: properties, over: extensions), unknownMembers: unknown)
+    }
+
+    private func response(_ requestID: String, _ properties: Properties) throws(MQTTXError) -> RPCResponse {
+        var unknown = unknown
+        try keep("params", params, in: &unknown)
+        if let method { unknown["method"] = .string(method) }
+        if let replyTo { unknown["reply_to"] = .string(replyTo) }
+        if let callerID { unknown["caller_id"] = .string(callerID) }
+        return RPCResponse(
+            requestID: requestID, outcome: try outcome(),
+            extensions: PropertyForm.extensions(in: properties, over: extensions), unknownMembers: unknown)
+    }
+
+    /// A present, non-null `error` is a failure, whatever its type and whether or not there is a result.
+    private func outcome() throws(MQTTXError) -> RPCResponse.Outcome {
+        guard let error, !error.isNull else { return .result(result ?? nil) }
+        let value = try error.json()
+        return .error(RPCErrorText.nonEmpty(value.stringValue ?? value.description))
+    }
+
+    private func keep(_ name: String, _ value: LazyValue?, in unknown: inout JSONObject) throws(MQTTXError) {
+        if let value { unknown[name] = try value.json() }
+    }
+}
