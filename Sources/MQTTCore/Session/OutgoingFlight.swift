@@ -1,4 +1,5 @@
 internal import DequeModule
+import NIOCore
 
 /// The sender's half of QoS 1 and 2 (section 4.3): packet identifiers and what they stand for, from PUBLISH to PUBACK or
 /// PUBCOMP. SUBSCRIBE and UNSUBSCRIBE take their identifiers here too, since both kinds share one space (MQTT-2.2.1-2).

@@ -16,6 +16,9 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     /// The capacity of the read buffer whose packets are being handed over: what a message of it may pin.
     package private(set) var readBuffer: ByteBuffer?
 
+    /// Who the peer is by its TLS certificate, when it presented one. Known before the receiver hears of the connection.
+    package var peerCertificate: PeerCertificate?
+
     private let receiver: any PacketReceiver
     private var context: ChannelHandlerContext?
     private var failure: (any Error)?

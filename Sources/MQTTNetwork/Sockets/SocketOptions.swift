@@ -1,0 +1,78 @@
+package import NIOCore
+import NIOPosix
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// What all of our sockets have in common.
+package enum SocketOptions {
+    /// Beyond the upper mark the channel says that it takes no more; below the lower one it does again.
+    static let writeBuffer = ChannelOptions.Types.WriteBufferWaterMark(low: 64 * 1024, high: 256 * 1024)
+    /// Small where little comes, as on idle connections; large where much comes.
+    static let readBuffer = AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: 64 * 1024)
+    /// Reads before the event loop turns to other connections.
+    static let readsPerTurn: UInt = 4
+
+    /// Asks the kernel to acknowledge what it received at once, for this time.
+    ///
+    /// A peer that leaves Nagle's algorithm on waits for that acknowledgement before it sends its next small packet,
+    /// and the kernel may keep it back for 40 ms. The kernel forgets the request, so it is repeated after reads.
+    /// Without effect on systems other than Linux and on sockets other than TCP. Call it on the channel's event loop.
+    package static func setQuickAck(_ channel: any Channel) {
+        #if os(Linux)
+            try? channel.syncOptions?.setOption(.tcpOption(.init(rawValue: CInt(TCP_QUICKACK))), value: 1)
+        #endif
+    }
+
+    static func apply(
+        to bootstrap: ClientBootstrap, endpoint: Endpoint, userTimeout: Duration?
+    ) -> ClientBootstrap {
+        let common =
+            bootstrap
+            .channelOption(.writeBufferWaterMark, value: writeBuffer)
+            .channelOption(.recvAllocator, value: readBuffer)
+            .channelOption(.maxMessagesPerRead, value: readsPerTurn)
+        guard case .tcp = endpoint else { return common }
+        let tcp =
+            common
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+        #if os(Linux)
+            if let userTimeout {
+                return tcp.channelOption(
+                    .tcpOption(.init(rawValue: CInt(TCP_USER_TIMEOUT))), value: Int(userTimeout.wholeMilliseconds))
+            }
+        #endif
+        return tcp
+    }
+
+    static func apply(to bootstrap: ServerBootstrap, endpoint: Endpoint) -> ServerBootstrap {
+        let common =
+            bootstrap
+            .serverChannelOption(.backlog, value: 1024)
+            .childChannelOption(.writeBufferWaterMark, value: writeBuffer)
+            .childChannelOption(.recvAllocator, value: readBuffer)
+            .childChannelOption(.maxMessagesPerRead, value: readsPerTurn)
+        guard case .tcp = endpoint else { return common }
+        return
+            common
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
+    }
+}
+
+/// See ``SocketOptions/setQuickAck(_:)``.
+package func setQuickAck(_ channel: any Channel) { SocketOptions.setQuickAck(channel) }
+
+extension Duration {
+    /// In milliseconds, at least one and at most what a C `int` holds.
+    var wholeMilliseconds: Int32 {
+        let (seconds, attoseconds) = components
+        guard seconds < 2_147_483 else { return Int32.max }
+        return Int32(max(1, seconds * 1000 + attoseconds / 1_000_000_000_000_000))
+    }
+}
