@@ -1,0 +1,15 @@
+extension String {
+    /// The UTF-8 bytes, without a copy for every string that Swift itself made.
+    @inline(__always)
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        if let result = utf8.withContiguousStorageIfAvailable({ body(UnsafeRawBufferPointer($0)) }) { return result }
+        var copy = self
+        return copy.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+    }
+}
+
+extension UInt8 {
+    static let levelSeparator = UInt8(ascii: "/")
+    static let singleLevelWildcard = UInt8(ascii: "+")
+    static let multiLevelWildcard = UInt8(ascii: "#")
+}
