@@ -53,6 +53,7 @@ struct NetworkFailure {
         case let error as MQTTXError: return error.message
         case let error as NIOConnectionError: return words(for: error)
         case let error as IOError: return words(forErrno: error.errnoCode)
+        case let error as WebSocketHandshakeFailure: return error.description
         case ChannelError.connectTimeout: return "no answer in time"
         case ChannelError.eof, ChannelError.inputClosed: return "the peer closed the connection"
         case ChannelError.ioOnClosedChannel, ChannelError.alreadyClosed: return "the connection is closed"

@@ -1,0 +1,116 @@
+import MQTTCore
+import NIOCore
+
+/// Turns WebSocket frames into the bytes of the MQTT stream and back; answers pings and the closing handshake.
+final class WebSocketHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// The largest MQTT packet: nobody has a reason for a larger frame.
+    static let maximumFrameSize: UInt64 = 268_435_460
+
+    private let role: WebSocketFrameReader.Role
+    private var reader: WebSocketFrameReader
+    private var isCloseSent = false
+    private var isFlushNeeded = false
+
+    init(role: WebSocketFrameReader.Role) {
+        self.role = role
+        self.reader = WebSocketFrameReader(role: role, maximumFrameSize: Self.maximumFrameSize)
+    }
+
+    // MARK: Incoming
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        do throws(WebSocketViolation) {
+            while !isCloseSent, let event = try reader.next(&bytes) {
+                handle(event, context: context)
+            }
+        } catch {
+            sendClose(error.closeCode, context: context)
+            context.fireErrorCaught(error.error)
+            context.close(promise: nil)
+        }
+    }
+
+    private func handle(_ event: WebSocketFrameReader.Event, context: ChannelHandlerContext) {
+        switch event {
+        case .data(let payload):
+            context.fireChannelRead(wrapInboundOut(payload))
+        case .ping(let payload):
+            // A peer that pings and does not read its pongs must not fill our memory.
+            guard context.channel.isWritable else { return }
+            write(payload, opcode: 10, context: context, promise: nil)
+            isFlushNeeded = true
+        case .pong:
+            break
+        case .close(let code):
+            sendClose(code.flatMap { $0.mayBeSent ? $0 : .protocolError } ?? .normal, context: context)
+            context.close(promise: nil)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if isFlushNeeded {
+            isFlushNeeded = false
+            context.flush()
+        }
+        context.fireChannelReadComplete()
+    }
+
+    // MARK: Outgoing
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard !isCloseSent else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        write(unwrapOutboundIn(data), opcode: 2, context: context, promise: promise)
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if mode == .all { sendClose(.normal, context: context) }
+        context.close(mode: mode, promise: promise)
+    }
+
+    private func sendClose(_ code: WebSocketCloseCode, context: ChannelHandlerContext) {
+        guard !isCloseSent, context.channel.isActive else { return }
+        isCloseSent = true
+        write(ByteBuffer(integer: code.rawValue), opcode: 8, context: context, promise: nil)
+        context.flush()
+    }
+
+    private func write(
+        _ payload: ByteBuffer, opcode: UInt8, context: ChannelHandlerContext, promise: EventLoopPromise<Void>?
+    ) {
+        let isMasked = role == .client
+        var frame = context.channel.allocator.buffer(capacity: 14 + (isMasked ? payload.readableBytes : 0))
+        frame.writeInteger(0x80 | opcode)
+        let maskBit: UInt8 = isMasked ? 0x80 : 0
+        switch payload.readableBytes {
+        case ...125:
+            frame.writeInteger(maskBit | UInt8(payload.readableBytes))
+        case ...65_535:
+            frame.writeInteger(maskBit | 126)
+            frame.writeInteger(UInt16(payload.readableBytes))
+        default:
+            frame.writeInteger(maskBit | 127)
+            frame.writeInteger(UInt64(payload.readableBytes))
+        }
+        if isMasked {
+            var mask = WebSocketMask.random()
+            frame.writeBytes(mask.bytes)
+            var masked = payload
+            mask.apply(to: &masked)
+            frame.writeBuffer(&masked)
+            context.write(wrapOutboundOut(frame), promise: promise)
+        } else {
+            // The payload may be shared by many connections: it is not copied.
+            context.write(wrapOutboundOut(frame), promise: nil)
+            context.write(wrapOutboundOut(payload), promise: promise)
+        }
+    }
+}
