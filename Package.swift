@@ -85,7 +85,7 @@ let package = Package(
         .target(
             name: "MQTTXProtobuf",
             dependencies: [
-                "MQTTXProtocol", nio("NIOCore"),
+                "MQTTCore", "MQTTXProtocol", nio("NIOCore"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: settings),
@@ -95,6 +95,17 @@ let package = Package(
                 "MQTTX", "MQTTXBroker", "MQTTXTesting", "MQTTNetwork", argumentParser, logging,
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "MQTTXProtocolTests",
+            dependencies: ["MQTTCore", "MQTTXProtocol", nio("NIOCore")],
+            swiftSettings: settings),
+        .testTarget(
+            name: "MQTTXProtobufTests",
+            dependencies: [
+                "MQTTCore", "MQTTXProtocol", "MQTTXProtobuf", nio("NIOCore"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: settings),
     ]

@@ -35,9 +35,13 @@ extension MessageCoder {
     public func decodeEvent(_ payload: ByteBuffer, _ properties: Properties) throws(MQTTXError) -> IncomingEvent {
         let value = try decode(payload)
         let isMarked = properties.userProperty("type") == "event"
-        let hasEnvelope = value["type"].stringValue == "event"
-        // A raw object is marked as an event too, but nothing in it or beside it tells an event's type.
-        let isStructured = hasEnvelope || isMarked && properties.userProperty("event_type") != nil
+        // A raw object is marked as an event too, but nothing beside it tells an event's type.
+        let isStructuredNative = isMarked && properties.userProperty("event_type") != nil
+        // The data of a native event may itself have a member `type`; no envelope lacks `event_type`.
+        let hasEnvelope =
+            value["type"].stringValue == "event"
+            && (!isStructuredNative || value.objectValue?["event_type"] != nil)
+        let isStructured = hasEnvelope || isStructuredNative
         var event =
             hasEnvelope
             ? Self.event(value.objectValue ?? [:])
