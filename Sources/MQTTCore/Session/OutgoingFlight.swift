@@ -127,7 +127,7 @@ package struct OutgoingFlight: Sendable {
     /// ``nextToResend()`` hands it out. Requests have ended with the old connection and are returned.
     package mutating func connectionResumed(receiveMaximum: Int) -> [Entry] {
         self.receiveMaximum = receiveMaximum
-        let requests = takeAll { $0 == .awaitingAnswer }
+        let requests = takeRequests()
         active = 0
         resendQueue.removeAll()
         var ids: [UInt16] = []
@@ -170,6 +170,15 @@ package struct OutgoingFlight: Sendable {
         resendQueue.removeAll()
         return takeAll { $0 != .free }
     }
+
+    /// Takes back an identifier whose packet could not be sent.
+    package mutating func withdraw(_ id: UInt16) {
+        guard id > 0, Int(id) <= slots.count, slots[Int(id) - 1].stage != .free else { return }
+        _ = free(Int(id) - 1)
+    }
+
+    /// SUBSCRIBEs and UNSUBSCRIBEs that will not be answered: their connection is gone.
+    package mutating func takeRequests() -> [Entry] { takeAll { $0 == .awaitingAnswer } }
 
     /// Everything in flight in the order sent, for a session store.
     package var entries: [Entry] {

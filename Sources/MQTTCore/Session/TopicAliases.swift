@@ -51,4 +51,10 @@ package struct OutgoingTopicAliases: Sendable {
         aliases[topic] = alias
         return (alias, true)
     }
+
+    /// The packet that would have told the peer of the alias was not sent.
+    package mutating func forget(_ topic: String) {
+        // Only the newest can be taken back without leaving a gap.
+        if let alias = aliases[topic], Int(alias) == aliases.count { aliases[topic] = nil }
+    }
 }

@@ -1,5 +1,5 @@
 /// A proxy that a connection goes through. It resolves the broker's name, not this machine.
-package enum Proxy: Sendable, Hashable {
+public enum Proxy: Sendable, Hashable {
     /// HTTP CONNECT, with Basic authentication when a user name is given.
     case httpConnect(host: String, port: Int, username: String? = nil, password: String? = nil)
     /// SOCKS 5 (RFC 1928), with user name and password (RFC 1929) when given.

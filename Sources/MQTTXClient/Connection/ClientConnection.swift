@@ -1,0 +1,433 @@
+internal import Logging
+internal import MQTTCore
+internal import MQTTNetwork
+internal import NIOCore
+
+/// One connection to the broker, from CONNECT to its end. Belongs to the event loop; the machines in it decide, it
+/// carries out.
+final class ClientConnection: PacketReceiver {
+    /// How an attempt to connect failed.
+    struct Failure: Error {
+        let error: MQTTXError
+        /// Whether an older version of the protocol may be what the broker wants.
+        var suggestsOlderVersion = false
+    }
+
+    private let core: ClientCore
+    private let connect: Connect
+    private var exchange: (any AuthenticationExchange)?
+    private let opened: EventLoopPromise<ServerCapabilities>
+    private let closed: EventLoopPromise<MQTTXError>
+    private let eventLoop: any EventLoop
+
+    private var handshake: ClientHandshake
+    private var aliases: IncomingTopicAliases
+    private var keepAlive: KeepAlive?
+    private var connection: PacketConnection?
+    private var server: ServerCapabilities?
+    private var acknowledgements: [Packet] = []
+    private var ending: MQTTXError?
+    private var isOpenedDone = false
+    private var isFinished = false
+    private var handshakeTimer: Scheduled<Void>?
+    private var keepAliveTimer: Scheduled<Void>?
+    private var stallTimer: Scheduled<Void>?
+    private var pauseTimer: Scheduled<Void>?
+    private var parkingTimer: Scheduled<Void>?
+    private var authenticationTask: Task<Void, Never>?
+
+    init(
+        core: ClientCore, connect: Connect, exchange: (any AuthenticationExchange)?,
+        opened: EventLoopPromise<ServerCapabilities>, closed: EventLoopPromise<MQTTXError>
+    ) {
+        self.core = core
+        self.connect = connect
+        self.exchange = exchange
+        self.opened = opened
+        self.closed = closed
+        eventLoop = core.eventLoop
+        handshake = ClientHandshake(connect: connect)
+        aliases = IncomingTopicAliases(maximum: Int(core.config.topicAliasMaximum))
+    }
+
+    private var inbound: Inbound { core.inbound.value }
+
+    // MARK: PacketReceiver
+
+    func connectionOpened(_ connection: PacketConnection) {
+        self.connection = connection
+        core.current.value = self
+        var bytes = ByteBuffer()
+        do {
+            try PacketEncoder(version: connect.version).encode(.connect(connect), into: &bytes)
+            connection.write(bytes)
+        } catch {
+            fail(error)
+            return
+        }
+        let timeout = TimeAmount(core.config.connectTimeout)
+        handshakeTimer = eventLoop.assumeIsolated().scheduleTask(in: timeout) { [weak self] in
+            self?.fail(MQTTXError(.connectionTimeout, "the broker did not answer the CONNECT in time"))
+        }
+    }
+
+    func received(_ item: DecodedPacket, from connection: PacketConnection) {
+        switch item {
+        case .packet(.publish(let publish)):
+            guard handshake.isConnected else { return unexpected("a PUBLISH before the CONNACK") }
+            receive(publish, connection)
+        case .packet(let packet):
+            receive(packet)
+        case .skippedPublish(let publish):
+            inbound.skipped(publish)
+        }
+    }
+
+    private func receive(_ publish: Publish, _ connection: PacketConnection) {
+        var publish = publish
+        if connect.version == .v5, publish.topic.isEmpty || publish.properties.topicAlias != nil {
+            do throws(MQTTXError) {
+                try aliases.resolve(&publish)
+            } catch {
+                return violated(error, on: connection)
+            }
+        }
+        if case .violation(let error) = inbound.receive(publish, from: connection) {
+            violated(error, on: connection)
+        }
+    }
+
+    private func receive(_ packet: Packet) {
+        switch packet {
+        case .connack(let connack):
+            act { () throws(MQTTXError) in try handshake.received(connack) }
+        case .auth(let auth):
+            act { () throws(MQTTXError) in try handshake.received(auth) }
+        case .disconnect(let disconnect) where handshake.isConnected:
+            ended(by: disconnect)
+        case .puback, .pubrec, .pubcomp, .suback, .unsuback:
+            guard handshake.isConnected else { return unexpected("\(packet.type) before the CONNACK") }
+            acknowledgements.append(packet)
+            if acknowledgements.count >= 512 { takeAcknowledgements() }
+        case .pubrel(let ack):
+            guard handshake.isConnected else { return unexpected("a PUBREL before the CONNACK") }
+            let reasonCode = inbound.incoming.release(ack.packetID)
+            core.outbox.write(.pubcomp(Acknowledgement(packetID: ack.packetID, reasonCode: reasonCode)))
+        case .pingresp where handshake.isConnected:
+            break
+        default:
+            unexpected("a \(packet.type)")
+        }
+    }
+
+    func readCompleted(_ connection: PacketConnection) {
+        keepAlive?.didRead(now: .now)
+        takeAcknowledgements()
+        guard handshake.isConnected else { return }
+        sendReady()
+        if inbound.readCompleted(awaitsAnswer: { core.awaitsAnswer }) { pause() }
+        if inbound.incoming.owedCount > 0 { watchForStall() }
+        watchParking()
+        core.outbox.flush()
+        if core.fewInFlight { core.quickAcknowledge(connection) }
+    }
+
+    func violated(_ error: MQTTXError, on connection: PacketConnection) {
+        let message = MQTTXError(
+            error.code, "the broker broke the protocol: \(error.message)", reasonCode: error.reasonCode)
+        connection.stopReceiving()
+        if connect.version == .v5, handshake.isConnected, let reasonCode = error.reasonCode {
+            core.outbox.write(.disconnect(Disconnect(reasonCode: reasonCode)))
+            core.outbox.flush()
+        }
+        fail(message, suggestsOlderVersion: !handshake.isConnected)
+    }
+
+    func writabilityChanged(_ isWritable: Bool, on connection: PacketConnection) {}
+
+    func connectionClosed(_ error: (any Error)?, connection: PacketConnection) {
+        takeAcknowledgements()
+        let translated = error.map { $0 as? MQTTXError ?? core.translate($0) }
+        let wasConnected = handshake.isConnected
+        let cause =
+            ending ?? translated
+            ?? MQTTXError(
+                wasConnected ? .connectionLost : .connectionFailed,
+                wasConnected
+                    ? "the broker closed the connection" : "the broker closed the connection without an answer")
+        finish(cause, suggestsOlderVersion: ending == nil && !wasConnected && translated?.code != .tlsFailed)
+    }
+
+    // MARK: Getting connected
+
+    private func act(_ step: () throws(MQTTXError) -> ClientHandshake.Action) {
+        do throws(MQTTXError) {
+            switch try step() {
+            case .connected(let server): established(server)
+            case .refused(let error):
+                fail(error, suggestsOlderVersion: error.reasonCode == .unsupportedProtocolVersion)
+            case .challenge(let auth): respond(to: auth)
+            case .reauthenticated(let auth): finishAuthentication(auth.properties.authenticationData) {}
+            }
+        } catch {
+            if let connection { violated(error, on: connection) }
+        }
+    }
+
+    private func established(_ server: ServerCapabilities) {
+        guard exchange == nil || server.properties.authenticationData == nil else {
+            finishAuthentication(server.properties.authenticationData) { self.ready(server) }
+            return
+        }
+        ready(server)
+    }
+
+    private func ready(_ server: ServerCapabilities) {
+        guard let connection, ending == nil else { return }
+        handshakeTimer?.cancel()
+        self.server = server
+        keepAlive = KeepAlive(
+            interval: .seconds(Int64(server.keepAlive)), timeout: core.keepAliveTimeout(server), now: .now)
+        inbound.connectionStarted(sessionPresent: server.sessionPresent)
+        core.established(server, on: connection)
+        isOpenedDone = true
+        opened.succeed(server)
+        checkKeepAlive()
+    }
+
+    private func respond(to auth: Auth) {
+        authenticate { exchange in
+            let data = try await exchange.respond(to: auth.properties.authenticationData)
+            return Properties.with { $0.authenticationData = data }
+        } then: { [weak self] properties in
+            guard let self else { return }
+            self.send(self.handshake.answer(properties))
+        }
+    }
+
+    private func finishAuthentication(_ data: ByteBuffer?, then: @escaping () -> Void) {
+        authenticate { exchange in
+            try await exchange.finish(with: data)
+            return Properties()
+        } then: { _ in
+            then()
+        }
+    }
+
+    /// Begins a re-authentication on the live connection.
+    func reauthenticate(_ properties: Properties, exchange: any AuthenticationExchange) -> Bool {
+        guard let packet = handshake.reauthenticate(properties) else { return false }
+        self.exchange = exchange
+        send(packet)
+        return true
+    }
+
+    private func authenticate(
+        _ step: @escaping @Sendable (any AuthenticationExchange) async throws -> Properties,
+        then: @escaping (Properties) -> Void
+    ) {
+        guard let exchange else { return unexpected("an AUTH though no authentication method is in use") }
+        let promise = eventLoop.makePromise(of: Properties.self)
+        // Ends with the exchange; the connection's end cancels it.
+        authenticationTask = Task {
+            do { promise.succeed(try await step(exchange)) } catch { promise.fail(error) }
+        }
+        promise.futureResult.assumeIsolated().whenComplete { [weak self] result in
+            switch result {
+            case .success(let properties): then(properties)
+            case .failure(let error):
+                self?.fail(
+                    MQTTXError(.authenticationFailed, "the authentication method failed: \(error)", cause: error))
+            }
+        }
+    }
+
+    /// Before the CONNACK the outbox is not ours yet.
+    private func send(_ packet: Packet) {
+        guard let connection else { return }
+        if handshake.isConnected, server != nil { return core.outbox.write(packet) }
+        var bytes = ByteBuffer()
+        do {
+            try PacketEncoder(version: connect.version).encode(packet, into: &bytes)
+            connection.write(bytes)
+        } catch {
+            fail(error)
+        }
+    }
+
+    // MARK: Acknowledgements
+
+    private func takeAcknowledgements() {
+        guard !acknowledgements.isEmpty else { return }
+        core.outbox.acknowledged(acknowledgements)
+        acknowledgements.removeAll(keepingCapacity: true)
+    }
+
+    /// Handlers have returned.
+    func completed(_ tickets: [(IncomingFlight.Ticket, ReasonCode)]) {
+        for (ticket, reasonCode) in tickets { inbound.incoming.complete(ticket, reasonCode: reasonCode) }
+        sendReady()
+        core.outbox.flush()
+        resumeIfPossible()
+    }
+
+    private func sendReady() {
+        var ready: [IncomingFlight.Ready] = []
+        while let next = inbound.incoming.nextReady() { ready.append(next) }
+        core.outbox.acknowledge(ready)
+    }
+
+    /// A broker that has sent as many unacknowledged messages as it sends at all holds back the answer to our own
+    /// operation: after a while of silence the oldest acknowledgements go out before their handlers have returned.
+    private func watchForStall() {
+        guard stallTimer == nil, core.config.acknowledgement == .afterHandler, let connection else { return }
+        let bytesRead = connection.bytesRead
+        stallTimer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(250)) { [weak self] in
+            guard let self else { return }
+            self.stallTimer = nil
+            guard self.inbound.incoming.owedCount > 0 else { return }
+            if connection.bytesRead == bytesRead, self.core.awaitsAnswer {
+                while let ticket = self.inbound.incoming.oldestWithheld {
+                    self.inbound.incoming.complete(ticket)
+                    self.inbound.countEarlyAcknowledgement()
+                    self.core.notify(.acknowledgedEarly(packetID: ticket.packetID))
+                    self.sendReady()
+                }
+                self.core.outbox.flush()
+                self.resumeIfPossible()
+            }
+            self.watchForStall()
+        }
+    }
+
+    // MARK: Back-pressure
+
+    private func pause() {
+        guard let connection, !connection.isReadingPaused else { return }
+        connection.pauseReading()
+        keepAlive?.setReading(false, now: .now)
+        watchPause()
+    }
+
+    private func watchPause() {
+        pauseTimer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(20)) { [weak self] in
+            guard let self, self.connection?.isReadingPaused == true else { return }
+            self.resumeIfPossible()
+            if self.connection?.isReadingPaused == true { self.watchPause() }
+        }
+    }
+
+    /// Goes on reading when handlers have caught up, or when an operation of ours has begun to wait for the broker.
+    func resumeIfPossible() {
+        guard let connection, connection.isReadingPaused else { return }
+        guard inbound.hasRoomAgain || (core.awaitsAnswer && !inbound.mustPause { true }) else { return }
+        pauseTimer?.cancel()
+        pauseTimer = nil
+        keepAlive?.setReading(true, now: .now)
+        connection.resumeReading()
+    }
+
+    func handlersChanged() {
+        guard let connection, handshake.isConnected else { return }
+        inbound.handlersChanged(connection)
+        sendReady()
+        core.outbox.flush()
+    }
+
+    private func watchParking() {
+        guard parkingTimer == nil, let deadline = inbound.parkingDeadline else { return }
+        parkingTimer = eventLoop.assumeIsolated().scheduleTask(
+            in: TimeAmount(ContinuousClock.now.duration(to: deadline))
+        ) {
+            [weak self] in
+            guard let self else { return }
+            self.parkingTimer = nil
+            self.inbound.giveUpParked(now: .now)
+            self.sendReady()
+            self.core.outbox.flush()
+            self.watchParking()
+        }
+    }
+
+    // MARK: Keep alive
+
+    private func checkKeepAlive() {
+        let now = ContinuousClock.now
+        switch keepAlive?.check(now: now) {
+        case nil:
+            return
+        case .ping:
+            core.outbox.write(.pingreq)
+            checkKeepAlive()
+        case .timedOut:
+            fail(
+                MQTTXError(
+                    .connectionLost, "the broker did not answer a ping in time", reasonCode: .keepAliveTimeout))
+        case .wait(let deadline):
+            let delay = TimeAmount(now.duration(to: deadline)) + .milliseconds(1)
+            keepAliveTimer = eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
+                self?.checkKeepAlive()
+            }
+        }
+    }
+
+    // MARK: The end
+
+    /// Sends DISCONNECT and closes.
+    func disconnect(_ packet: Disconnect) {
+        guard let connection else { return }
+        ending = ending ?? MQTTXError(.notConnected, "the client disconnected")
+        guard handshake.isConnected, server != nil else { return connection.close() }
+        core.outbox.write(.disconnect(packet))
+        connection.stopReceiving()
+        // A peer that reads nothing must not keep us: what it has not taken by then it will not take.
+        let deadline = eventLoop.assumeIsolated().scheduleTask(in: .seconds(5)) { connection.close() }
+        let flushed = core.outbox.flush() ?? eventLoop.makeSucceededVoidFuture()
+        flushed.assumeIsolated().whenComplete { _ in
+            deadline.cancel()
+            connection.close()
+        }
+    }
+
+    private func ended(by disconnect: Disconnect) {
+        let code: ErrorCode = disconnect.reasonCode == .sessionTakenOver ? .sessionTakenOver : .connectionLost
+        let reason = disconnect.properties.reasonString.map { ": \($0)" } ?? ""
+        core.moved(to: disconnect.properties.serverReference, reasonCode: disconnect.reasonCode)
+        fail(
+            MQTTXError(
+                code, "the broker ended the connection: \(disconnect.reasonCode.text)\(reason)",
+                reasonCode: disconnect.reasonCode))
+    }
+
+    private func unexpected(_ what: String) {
+        guard let connection else { return }
+        violated(
+            MQTTXError(.protocolViolation, "\(what) was not expected", reasonCode: .protocolError), on: connection)
+    }
+
+    func fail(_ error: MQTTXError, suggestsOlderVersion: Bool = false) {
+        if ending == nil { ending = error }
+        guard let connection else { return finish(error, suggestsOlderVersion: suggestsOlderVersion) }
+        connection.stopReceiving()
+        if suggestsOlderVersion { finish(error, suggestsOlderVersion: true) }
+        connection.close()
+    }
+
+    private func finish(_ error: MQTTXError, suggestsOlderVersion: Bool) {
+        guard !isFinished else { return }
+        isFinished = true
+        for timer in [handshakeTimer, keepAliveTimer, stallTimer, parkingTimer] { timer?.cancel() }
+        pauseTimer?.cancel()
+        authenticationTask?.cancel()
+        connection = nil
+        if core.current.value === self { core.current.value = nil }
+        guard isOpenedDone else {
+            isOpenedDone = true
+            opened.fail(Failure(error: error, suggestsOlderVersion: suggestsOlderVersion))
+            closed.succeed(error)
+            return
+        }
+        core.outbox.disconnected()
+        closed.succeed(error)
+    }
+}

@@ -1,0 +1,60 @@
+internal import MQTTCore
+internal import Synchronization
+
+/// A message on its way to handlers.
+struct Delivery: Sendable {
+    let message: MQTTMessage
+    let handlers: [HandlerEntry]
+    /// Owed to the broker when the handlers have returned.
+    let ticket: IncomingFlight.Ticket?
+    /// Keeps the account of the read buffer that the payload lies in.
+    let pin: ReadPin?
+}
+
+/// Counts the memory of one read buffer for as long as a message of it waits: a small slice holds the whole buffer.
+final class ReadPin: Sendable {
+    private let bytes: Int
+    private let account: PinnedBytes
+
+    init(bytes: Int, account: PinnedBytes) {
+        self.bytes = bytes
+        self.account = account
+        account.total.add(bytes, ordering: .relaxed)
+    }
+
+    deinit { account.total.subtract(bytes, ordering: .relaxed) }
+}
+
+/// The memory that waiting messages hold.
+final class PinnedBytes: Sendable {
+    let total = Atomic<Int>(0)
+}
+
+/// One handler that a program has registered.
+final class HandlerEntry: Sendable {
+    enum Action: Sendable {
+        /// Runs on a worker.
+        case concurrent(@Sendable (MQTTMessage) async throws -> Void)
+        /// Runs on a thread pool, since it blocks its thread.
+        case blocking(@Sendable (MQTTMessage) throws -> Void)
+        /// Runs on the event loop as the message arrives, and must return at once: replies to RPC calls.
+        case onReceipt(@Sendable (MQTTMessage) -> Void)
+    }
+
+    let id: UInt64
+    let action: Action
+    private let cancelled = Atomic<Bool>(false)
+
+    init(id: UInt64, action: Action) {
+        self.id = id
+        self.action = action
+    }
+
+    var isOnReceipt: Bool {
+        if case .onReceipt = action { true } else { false }
+    }
+
+    var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
+
+    func cancel() { cancelled.store(true, ordering: .relaxed) }
+}

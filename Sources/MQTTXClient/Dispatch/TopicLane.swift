@@ -1,0 +1,28 @@
+internal import DequeModule
+
+/// The messages of one topic, in the order received. At most one worker has a lane at a time: that is what keeps the order.
+final class TopicLane: @unchecked Sendable {
+    // Unchecked: `route` and `generation` belong to the event loop, the rest is guarded by the dispatch queue's lock.
+
+    let topic: String
+    /// The subscriptions that match the topic, as of `generation` of the registry.
+    var route: [Route] = []
+    var generation: UInt64 = .max
+    /// All handlers of the route that run on workers, as long as no subscription identifier tells them apart.
+    var handlers: [HandlerEntry] = []
+    var handlersOnReceipt: [HandlerEntry] = []
+
+    var queue = Deque<Delivery>()
+    var isScheduled = false
+    /// How many messages a worker takes at once: many of quick handlers, one of slow ones.
+    var chunk = 1
+
+    init(topic: String) { self.topic = topic }
+}
+
+/// A subscription that matches a topic.
+struct Route: Sendable {
+    /// What the broker puts in a message for it; 0 for none.
+    let identifier: UInt32
+    let handlers: [HandlerEntry]
+}

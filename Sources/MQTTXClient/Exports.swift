@@ -1,0 +1,3 @@
+@_exported public import enum MQTTNetwork.Proxy
+// What `import MQTTXClient` users meet in its signatures.
+@_exported public import struct MQTTNetwork.TLSConfig

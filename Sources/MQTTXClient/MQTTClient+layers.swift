@@ -1,0 +1,47 @@
+internal import Logging
+package import MQTTCore
+internal import NIOCore
+internal import Synchronization
+
+/// What the layers above need beside the public API.
+extension MQTTClient {
+    /// What happens to the connection, for higher layers.
+    package enum ConnectionEvent: Sendable {
+        case connected(ServerCapabilities)
+        /// The connection is lost; another is sought if `willReconnect`.
+        case disconnected(willReconnect: Bool, MQTTXError)
+    }
+
+    /// Tells of connections and their ends, on the thread where they happen; the body must return at once.
+    ///
+    /// - Returns: what ``removeObserver(_:)`` takes.
+    package func observe(_ body: @escaping @Sendable (ConnectionEvent) -> Void) -> UInt64 {
+        core.shared.withLock { shared in
+            shared.nextObserverID += 1
+            shared.observers[shared.nextObserverID] = { event in
+                switch event {
+                case .connected(let server): body(.connected(server))
+                case .disconnected(let willReconnect, let error):
+                    body(.disconnected(willReconnect: willReconnect, error))
+                }
+            }
+            return shared.nextObserverID
+        }
+    }
+
+    package func removeObserver(_ id: UInt64) { _ = core.shared.withLock { $0.observers.removeValue(forKey: id) } }
+
+    /// A call begins to wait for a message: while any does, reading goes on into the reserve.
+    package func beginAwaiting() {
+        core.pendingCalls.add(1, ordering: .relaxed)
+    }
+
+    package func endAwaiting() { core.pendingCalls.subtract(1, ordering: .relaxed) }
+
+    /// Counts and tells of a message that a higher layer did not understand, or would not take.
+    package func reportIgnored(topic: String, reason: String) {
+        core.shared.withLock { $0.ignored += 1 }
+        core.logger.debug("ignored a message", metadata: ["topic": "\(topic)", "reason": "\(reason)"])
+        core.notify(.ignored(topic: topic, reason: reason))
+    }
+}

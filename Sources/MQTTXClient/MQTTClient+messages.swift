@@ -1,0 +1,133 @@
+public import MQTTCore
+internal import Synchronization
+
+extension MQTTClient {
+    /// The messages that match a topic filter, as a stream.
+    ///
+    /// The subscription is made when iteration begins and ends with it. One message waits for the reader at a time;
+    /// a slow reader slows the broker down as a slow handler does.
+    ///
+    /// - Throws: while iterating, what ``subscribe(_:qos:noLocal:retainAsPublished:retainHandling:handler:)`` throws, and
+    ///   the error with which the client stopped for good.
+    public func messages(_ filter: String, qos: QoS = .atLeastOnce) -> MessageStream {
+        MessageStream(client: self, filter: filter, qos: qos)
+    }
+}
+
+/// Messages of a subscription, one after another. See ``MQTTClient/messages(_:qos:)``.
+public struct MessageStream: AsyncSequence, Sendable {
+    public typealias Element = MQTTMessage
+    public typealias Failure = any Error
+
+    let client: MQTTClient
+    let filter: String
+    let qos: QoS
+
+    public func makeAsyncIterator() -> Iterator { Iterator(stream: self) }
+
+    public final class Iterator: AsyncIteratorProtocol {
+        private let stream: MessageStream
+        private let handoff = Handoff()
+        private var subscription: Subscription?
+        private var observer: UInt64?
+
+        init(stream: MessageStream) { self.stream = stream }
+
+        public func next() async throws -> MQTTMessage? {
+            if subscription == nil {
+                let handoff = handoff
+                subscription = try await stream.client.subscribe(stream.filter, qos: stream.qos) {
+                    await handoff.give($0)
+                }
+                observer = stream.client.observe { event in
+                    if case .disconnected(willReconnect: false, let error) = event { handoff.finish(error) }
+                }
+            }
+            let message = try await handoff.take()
+            if message == nil { try Task.checkCancellation() }
+            return message
+        }
+
+        deinit {
+            handoff.finish(nil)
+            guard let subscription else { return }
+            if let observer { stream.client.removeObserver(observer) }
+            // The iterator is gone, nobody could await the answer.
+            if subscription.core.registry.remove(subscription.handler, from: subscription.entry) {
+                subscription.core.unsubscribeWithoutAnswer([subscription.filter])
+            }
+        }
+    }
+}
+
+/// Hands messages from handlers to one reader; a handler waits until its message is taken.
+final class Handoff: Sendable {
+    private struct State {
+        var waitingMessages: [(MQTTMessage, UnsafeContinuation<Void, Never>)] = []
+        var reader: UnsafeContinuation<Result<MQTTMessage?, any Error>, Never>?
+        var end: Result<MQTTMessage?, any Error>?
+    }
+
+    private let state = Mutex(State())
+
+    /// Waits until the reader has taken the message.
+    func give(_ message: MQTTMessage) async {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            let reader = state.withLock { state -> UnsafeContinuation<Result<MQTTMessage?, any Error>, Never>?? in
+                if state.end != nil { return .some(nil) }
+                if let reader = state.reader {
+                    state.reader = nil
+                    return reader
+                }
+                state.waitingMessages.append((message, continuation))
+                return nil
+            }
+            guard let reader else { return }
+            reader?.resume(returning: .success(message))
+            continuation.resume()
+        }
+    }
+
+    func take() async throws -> MQTTMessage? {
+        let result = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                let ready = state.withLock {
+                    state -> (Result<MQTTMessage?, any Error>, UnsafeContinuation<Void, Never>?)? in
+                    if !state.waitingMessages.isEmpty {
+                        let (message, giver) = state.waitingMessages.removeFirst()
+                        return (.success(message), giver)
+                    }
+                    if let end = state.end { return (end, nil) }
+                    if Task.isCancelled { return (.success(nil), nil) }
+                    state.reader = continuation
+                    return nil
+                }
+                guard let (result, giver) = ready else { return }
+                continuation.resume(returning: result)
+                giver?.resume()
+            }
+        } onCancel: {
+            let reader = state.withLock { state in
+                defer { state.reader = nil }
+                return state.reader
+            }
+            reader?.resume(returning: .success(nil))
+        }
+        return try result.get()
+    }
+
+    /// Nothing more comes. Messages that wait are still taken when the reader goes on; a nil error lets them go.
+    func finish(_ error: (any Error)?) {
+        let (givers, reader) = state.withLock { state in
+            let end: Result<MQTTMessage?, any Error> = error.map { .failure($0) } ?? .success(nil)
+            state.end = end
+            let reader = state.reader
+            state.reader = nil
+            let givers = state.waitingMessages.map(\.1)
+            if error == nil { state.waitingMessages = [] }
+            return (error == nil ? givers : [], reader.map { ($0, end) })
+        }
+        for giver in givers { giver.resume() }
+        if let (reader, end) = reader { reader.resume(returning: end) }
+    }
+}

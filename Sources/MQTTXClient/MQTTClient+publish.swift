@@ -1,0 +1,109 @@
+public import MQTTCore
+public import NIOCore
+
+extension MQTTClient {
+    /// Publishes a message and waits until the broker has taken it: written (QoS 0), PUBACK (1) or PUBCOMP (2) received.
+    ///
+    /// A slow broker makes this wait. While the connection is away the message is queued, or refused, as configured.
+    /// Cancelling the task ends the waiting, not the message.
+    ///
+    /// - Parameters:
+    ///   - topic: a topic name without wildcards (section 4.7).
+    ///   - payload: at most ``MQTTConfig/maxPayloadSize`` bytes.
+    ///   - qos: how often it is to be delivered.
+    ///   - retain: whether the broker keeps it for those who subscribe later.
+    ///   - properties: MQTT 5.0 properties; not sent on 3.1.1.
+    /// - Returns: the broker's reason code.
+    /// - Throws: ``MQTTXError``: ``ErrorCode/payloadTooLarge`` and ``ErrorCode/invalidTopic`` before anything is sent,
+    ///   ``ErrorCode/notConnected``, ``ErrorCode/queueFull``, ``ErrorCode/publishFailed``, ``ErrorCode/permissionDenied``,
+    ///   ``ErrorCode/packetTooLarge``; `CancellationError`.
+    @discardableResult
+    public func publish(
+        _ topic: String, _ payload: ByteBuffer, qos: QoS = .atMostOnce, retain: Bool = false,
+        properties: Properties = .init()
+    ) async throws -> ReasonCode {
+        guard let receipt = try await submit(topic, payload, qos, retain, properties) else { return .success }
+        return try await receipt.outcome.get()
+    }
+
+    /// Publishes text, as UTF-8.
+    @discardableResult
+    public func publish(
+        _ topic: String, _ payload: String, qos: QoS = .atMostOnce, retain: Bool = false,
+        properties: Properties = .init()
+    ) async throws -> ReasonCode {
+        try await publish(topic, ByteBuffer(string: payload), qos: qos, retain: retain, properties: properties)
+    }
+
+    /// Publishes bytes.
+    @discardableResult
+    public func publish(
+        _ topic: String, _ payload: [UInt8], qos: QoS = .atMostOnce, retain: Bool = false,
+        properties: Properties = .init()
+    ) async throws -> ReasonCode {
+        try await publish(topic, ByteBuffer(bytes: payload), qos: qos, retain: retain, properties: properties)
+    }
+
+    /// Queues a message; returns when it is in flight or in the queue, and the receipt tells how it ends.
+    ///
+    /// - Throws: as ``publish(_:_:qos:retain:properties:)-swift.method`` for what is known at once.
+    @discardableResult
+    public func enqueue(
+        _ topic: String, _ payload: ByteBuffer, qos: QoS = .atMostOnce, retain: Bool = false,
+        properties: Properties = .init()
+    ) async throws -> PublishReceipt {
+        try await submit(topic, payload, qos, retain, properties) ?? .delivered
+    }
+
+    /// Queues text, as UTF-8.
+    @discardableResult
+    public func enqueue(
+        _ topic: String, _ payload: String, qos: QoS = .atMostOnce, retain: Bool = false,
+        properties: Properties = .init()
+    ) async throws -> PublishReceipt {
+        try await enqueue(topic, ByteBuffer(string: payload), qos: qos, retain: retain, properties: properties)
+    }
+
+    /// Queues bytes.
+    @discardableResult
+    public func enqueue(
+        _ topic: String, _ payload: [UInt8], qos: QoS = .atMostOnce, retain: Bool = false,
+        properties: Properties = .init()
+    ) async throws -> PublishReceipt {
+        try await enqueue(topic, ByteBuffer(bytes: payload), qos: qos, retain: retain, properties: properties)
+    }
+
+    private func submit(
+        _ topic: String, _ payload: ByteBuffer, _ qos: QoS, _ retain: Bool, _ properties: Properties
+    ) async throws -> PublishReceipt? {
+        let size = payload.readableBytes
+        guard size <= core.config.maxPayloadSize else {
+            throw MQTTXError(
+                .payloadTooLarge,
+                "the payload has \(size) bytes; at most \(core.config.maxPayloadSize) are allowed (maxPayloadSize)")
+        }
+        try TopicName.validate(topic)
+        if !properties.isEmpty { try Self.check(properties) }
+        return try await core.outbox.submit(
+            Publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties))
+    }
+
+    private static func check(_ properties: Properties) throws(MQTTXError) {
+        if properties.topicAlias != nil {
+            throw MQTTXError(.encodingFailed, "topic aliases are assigned by the client itself")
+        }
+        if !properties.subscriptionIdentifiers.isEmpty {
+            throw MQTTXError(.encodingFailed, "a client sends no subscription identifiers in a PUBLISH (MQTT-3.3.4-6)")
+        }
+        if let topic = properties.responseTopic { try TopicName.validate(topic) }
+    }
+}
+
+extension PublishReceipt {
+    /// For a message that was done before anyone could ask.
+    static let delivered: PublishReceipt = {
+        let receipt = PublishReceipt()
+        receipt.complete(.delivered(.success))
+        return receipt
+    }()
+}

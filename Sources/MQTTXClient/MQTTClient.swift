@@ -1,0 +1,188 @@
+public import MQTTCore
+internal import NIOCore
+internal import Synchronization
+
+/// A client of an MQTT broker. It carries bytes: publishes them, and hands what arrives to handlers and streams.
+///
+/// It may be used from any task. Connect in one of three ways: ``withConnection(_:_:)`` for a scope, ``connect()`` and
+/// ``disconnect(drain:)``, or ``run()`` as a service that keeps trying.
+///
+/// ```swift
+/// try await MQTTClient.withConnection(MQTTConfig(brokerHost: "localhost")) { client in
+///     try await client.subscribe("sensors/#") { message in print(message.topic) }
+///     try await client.publish("sensors/temperature", "25.5", qos: .atLeastOnce)
+/// }
+/// ```
+public final class MQTTClient: Sendable {
+    let core: ClientCore
+    private let running = Mutex<Task<Void, Never>?>(nil)
+
+    /// A client that is not connected yet. Subscriptions may be made already; they are kept until there is a connection.
+    public init(_ config: MQTTConfig) { core = ClientCore(config) }
+
+    deinit {
+        // A client that nobody holds any more has nobody to call disconnect().
+        running.withLock { $0 }?.cancel()
+    }
+
+    /// The configuration as given.
+    public var config: MQTTConfig { core.config }
+
+    // MARK: Connecting
+
+    /// Connects, runs the body, and disconnects however the body ends.
+    ///
+    /// - Throws: what ``connect()`` throws, and what the body throws.
+    public static func withConnection<Result>(
+        _ config: MQTTConfig, isolation: isolated (any Actor)? = #isolation,
+        _ body: (MQTTClient) async throws -> Result
+    ) async throws -> Result {
+        let client = MQTTClient(config)
+        try await client.connect()
+        do {
+            let result = try await body(client)
+            await client.disconnect(drain: .seconds(5))
+            return result
+        } catch {
+            await client.disconnect()
+            throw error
+        }
+    }
+
+    /// Connects; returns when the broker has accepted. Afterwards the client reconnects by itself, as configured, until
+    /// ``disconnect(drain:)``. Connecting a client that is connected does nothing.
+    ///
+    /// - Throws: ``MQTTXError`` at the first failure: ``ErrorCode/connectionFailed``, ``ErrorCode/connectionTimeout``,
+    ///   ``ErrorCode/tlsFailed``, ``ErrorCode/authenticationFailed``; `CancellationError` if the task is cancelled, which
+    ///   also ends the attempt.
+    public func connect() async throws {
+        let promise = core.eventLoop.makePromise(of: Void.self)
+        let task = running.withLock { running -> Task<Void, Never>? in
+            guard running == nil else { return nil }
+            core.shared.withLock { $0.isStopping = false }
+            // disconnect() awaits it; disconnect(), a failure, or the client's end cancels it.
+            let task = Task { [core] in
+                do {
+                    try await core.run(retriesFirst: false) { promise.completeWith($0) }
+                    promise.succeed()
+                } catch {
+                    promise.fail(error)
+                }
+            }
+            running = task
+            return task
+        }
+        guard let task else {
+            promise.succeed()
+            return try await waitUntilConnected()
+        }
+        do {
+            try await withTaskCancellationHandler {
+                try await promise.futureResult.get()
+            } onCancel: {
+                task.cancel()
+            }
+            try Task.checkCancellation()
+        } catch {
+            task.cancel()
+            await task.value
+            running.withLock { if $0 == task { $0 = nil } }
+            try Task.checkCancellation()
+            throw error
+        }
+    }
+
+    private func waitUntilConnected() async throws {
+        for await state in states {
+            switch state {
+            case .connected: return
+            case .disconnected(let error): throw error ?? MQTTXError(.notConnected, "the client has disconnected")
+            case .connecting, .waiting: continue
+            }
+        }
+        try Task.checkCancellation()
+    }
+
+    /// Disconnects and stays so. Handlers that are running end first; messages still waiting for theirs are not handled.
+    ///
+    /// - Parameter drain: how long messages of ours that wait or are in flight may take to reach the broker first. What
+    ///   has not by then fails with ``ErrorCode/notConnected``. Nil does not wait.
+    public func disconnect(drain: Duration? = nil) async {
+        await disconnect(reasonCode: .success, drain: drain)
+    }
+
+    /// Disconnects, telling the broker why and, if wanted, another life time for the session (MQTT 5.0, section 3.14).
+    ///
+    /// - Parameters:
+    ///   - reasonCode: ``ReasonCode/disconnectWithWill`` has the broker publish the will.
+    ///   - sessionExpiry: seconds the session is kept from now on; not after a connection without any.
+    ///   - drain: as in ``disconnect(drain:)``.
+    public func disconnect(
+        reasonCode: ReasonCode, sessionExpiry: Duration? = nil, drain: Duration? = nil
+    ) async {
+        guard let task = running.withLock({ $0 }) else { return }
+        if let drain, isConnected {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.core.outbox.drained() }
+                group.addTask { try? await Task.sleep(for: drain) }
+                await group.next()
+                // Whoever still waits for the drain is released when the outbox stops.
+                core.stop(disconnectPacket(reasonCode, sessionExpiry))
+                if isConnected { await core.closed() }
+                task.cancel()
+                await task.value
+                group.cancelAll()
+            }
+        } else {
+            core.stop(disconnectPacket(reasonCode, sessionExpiry))
+            if isConnected { await core.closed() }
+            task.cancel()
+            await task.value
+        }
+        running.withLock { if $0 == task { $0 = nil } }
+    }
+
+    private func disconnectPacket(_ reasonCode: ReasonCode, _ sessionExpiry: Duration?) -> Disconnect {
+        Disconnect(
+            reasonCode: reasonCode,
+            properties: .with {
+                $0.sessionExpiryInterval = sessionExpiry.map { UInt32(clamping: $0.components.seconds) }
+            })
+    }
+
+    // MARK: Where it stands
+
+    /// True only when the broker has accepted the connection and it has not ended since.
+    public var isConnected: Bool { core.shared.withLock { $0.state.isConnected } }
+
+    /// The present state.
+    public var state: ConnectionState { core.shared.withLock { $0.state } }
+
+    /// The state now and every change from now on; a reader that is slow gets the latest only.
+    public var states: AsyncStream<ConnectionState> {
+        core.states.stream { self.core.shared.withLock { $0.state } }
+    }
+
+    /// What was dropped, parked, refused or lost, from now on. The latest 1,000 wait for a slow reader.
+    public var notices: AsyncStream<Notice> { core.notices.stream() }
+
+    /// Counters since the client was made.
+    public var statistics: ClientStatistics {
+        get async { await core.statistics }
+    }
+
+    /// What the broker told about the connection; nil while there is none.
+    public var server: ServerCapabilities? { core.shared.withLock { $0.server } }
+
+    /// The client identifier in use: as configured, generated, or assigned by the broker.
+    public var clientID: String { core.shared.withLock { $0.clientID } }
+
+    /// The version of the present or latest connection; nil before the first.
+    public var protocolVersion: ProtocolVersion? { core.shared.withLock { $0.version } }
+
+    /// Starts the authentication anew on the live connection (MQTT 5.0, section 4.12.1).
+    ///
+    /// - Throws: ``MQTTXError`` with ``ErrorCode/authenticationFailed`` if no authenticator is configured or one exchange
+    ///   is under way already; ``ErrorCode/notConnected`` without a connection.
+    public func reauthenticate() async throws { try await core.reauthenticate() }
+}

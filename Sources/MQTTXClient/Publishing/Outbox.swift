@@ -1,0 +1,218 @@
+internal import MQTTCore
+internal import MQTTNetwork
+internal import NIOCore
+internal import Synchronization
+
+/// Where any task hands in what has to be sent, and the event loop takes it out: publishes of all tasks go into one
+/// buffer under a short lock and leave in one write per turn of the event loop.
+final class Outbox: Sendable {
+    private let state: Mutex<OutboxState>
+    private let eventLoop: any EventLoop
+    private let connection: NIOLoopBoundBox<PacketConnection?>
+    private let notify: @Sendable (Notice) -> Void
+    private let nextWaiterID = Atomic<UInt64>(0)
+
+    init(limits: QueueLimits, eventLoop: any EventLoop, notify: @escaping @Sendable (Notice) -> Void) {
+        state = Mutex(OutboxState(limits: limits))
+        self.eventLoop = eventLoop
+        connection = .makeBoxSendingValue(nil, eventLoop: eventLoop)
+        self.notify = notify
+    }
+
+    // MARK: For any task
+
+    /// Sends a message, or queues it.
+    ///
+    /// - Returns: its receipt, or nil if it is done: QoS 0, on its way to the socket.
+    func submit(_ publish: Publish) async throws -> PublishReceipt? {
+        if publish.qos == .atMostOnce {
+            let (isWritten, needsFlush) = try state.withLock { state throws(MQTTXError) -> (Bool, Bool) in
+                guard try state.tryWriteAtMostOnce(publish) else { return (false, false) }
+                state.statistics.delivered += 1
+                return (true, Self.claimFlush(&state))
+            }
+            if needsFlush { scheduleFlush() }
+            if isWritten { return nil }
+        }
+        let receipt = PublishReceipt()
+        while true {
+            let submission = access { $0.submit(publish, receipt: receipt, completions: &$1) }
+            switch submission {
+            case .written: return nil
+            case .taken: return receipt
+            case .refused(let error): throw error
+            case .full: try await waitForRoom()
+            }
+        }
+    }
+
+    /// - Returns: false when there is no connection.
+    func request(_ request: PendingRequest) throws(MQTTXError) -> Bool {
+        let (result, needsFlush) = state.withLock { state -> (Result<Bool, MQTTXError>, Bool) in
+            do throws(MQTTXError) {
+                return (.success(try state.request(request)), Self.claimFlush(&state))
+            } catch {
+                return (.failure(error), false)
+            }
+        }
+        if needsFlush { scheduleFlush() }
+        return try result.get()
+    }
+
+    /// Waits until nothing waits and nothing is in flight.
+    func drained() async {
+        await withUnsafeContinuation { continuation in
+            let isDrained = state.withLock { state in
+                if state.isDrained { return true }
+                state.drainWaiters.append(continuation)
+                return false
+            }
+            if isDrained { continuation.resume() }
+        }
+    }
+
+    var awaitsAnswer: Bool { state.withLock { $0.awaitsAnswer } }
+
+    var inFlightCount: Int { state.withLock { $0.flight.count } }
+
+    var snapshot: (statistics: OutboxStatistics, queued: Int, inFlight: Int) {
+        state.withLock { ($0.statistics, $0.waiting.count, $0.flight.count) }
+    }
+
+    private func waitForRoom() async throws {
+        let id = nextWaiterID.add(1, ordering: .relaxed).newValue
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+                let isWaiting = state.withLock { state in
+                    if Task.isCancelled || state.waiting.isEmpty { return false }
+                    if case .stopped = state.phase { return false }
+                    state.roomWaiters.append(RoomWaiter(id: id, continuation: continuation))
+                    return true
+                }
+                if !isWaiting { continuation.resume() }
+            }
+        } onCancel: {
+            let waiter = state.withLock { state -> RoomWaiter? in
+                guard let index = state.roomWaiters.firstIndex(where: { $0.id == id }) else { return nil }
+                return state.roomWaiters.remove(at: index)
+            }
+            waiter?.continuation.resume()
+        }
+        try Task.checkCancellation()
+    }
+
+    // MARK: For the connection, on the event loop
+
+    /// The broker has accepted: what is in flight and what waits goes out after what `first` sends.
+    func connected(
+        _ connection: PacketConnection, server: ServerCapabilities, maximumAliases: Int, first: () -> Void
+    ) -> Bool {
+        self.connection.value = connection
+        var sessionLost = false
+        access { state, completions in
+            state.connected(server, maximumAliases: maximumAliases, &completions)
+            sessionLost = completions.sessionLost
+        }
+        first()
+        access { state, completions in state.pump(&completions) }
+        return sessionLost
+    }
+
+    func seek() { state.withLock { $0.phase = .seeking } }
+
+    func disconnected() {
+        connection.value = nil
+        access { $0.disconnected(&$1) }
+    }
+
+    func stop(_ error: MQTTXError) { access { $0.stop(error, &$1) } }
+
+    /// Takes the acknowledgements of one read cycle.
+    func acknowledged(_ packets: [Packet]) {
+        access { state, completions in
+            for packet in packets { state.acknowledged(packet, &completions) }
+            state.pump(&completions)
+        }
+    }
+
+    /// Adds our acknowledgements to the next write.
+    func acknowledge(_ acknowledgements: [IncomingFlight.Ready]) {
+        guard !acknowledgements.isEmpty else { return }
+        let needsFlush = state.withLock { state in
+            for ready in acknowledgements {
+                try? state.encoder.encodeAcknowledgement(
+                    type: ready.type, packetID: ready.packetID, reasonCode: ready.reasonCode, into: &state.buffer)
+            }
+            return Self.claimFlush(&state)
+        }
+        if needsFlush { scheduleFlush() }
+    }
+
+    /// Adds PUBCOMP, PINGREQ, AUTH or DISCONNECT to the next write.
+    func write(_ packet: Packet) {
+        let needsFlush = state.withLock { state in
+            state.write(packet)
+            return Self.claimFlush(&state)
+        }
+        if needsFlush { scheduleFlush() }
+    }
+
+    /// Hands the bytes of all packets so far to the socket.
+    ///
+    /// - Returns: when the socket took them; nil if there was nothing.
+    @discardableResult
+    func flush() -> EventLoopFuture<Void>? {
+        eventLoop.assertInEventLoop()
+        let connection = self.connection.value
+        let taken = state.withLock { state -> (ByteBuffer, Int)? in
+            state.isFlushScheduled = false
+            guard connection != nil, state.buffer.readableBytes > 0 else { return nil }
+            return state.takeBuffer()
+        }
+        guard let connection, let (bytes, messages) = taken else { return nil }
+        let promise = eventLoop.makePromise(of: Void.self)
+        let size = bytes.readableBytes
+        connection.write(bytes, promise: promise)
+        promise.futureResult.assumeIsolated().whenSuccess {
+            self.written(bytes, size: size, messages: messages, by: connection)
+        }
+        return promise.futureResult
+    }
+
+    private func written(_ bytes: ByteBuffer, size: Int, messages: Int, by connection: PacketConnection) {
+        guard self.connection.value === connection else { return }
+        access { state, completions in
+            state.written(bytes, size: size, messages: messages)
+            state.pump(&completions)
+        }
+    }
+
+    // MARK: Inside
+
+    /// Changes the state, then completes what that completed, outside the lock.
+    private func access<T: Sendable>(
+        _ body: (inout OutboxState, inout OutboxState.Completions) -> T
+    ) -> T {
+        var completions = OutboxState.Completions()
+        let (result, needsFlush) = state.withLock { state in
+            let result = body(&state, &completions)
+            return (result, Self.claimFlush(&state))
+        }
+        if needsFlush { scheduleFlush() }
+        for (receipt, outcome) in completions.receipts { receipt.complete(outcome) }
+        for (request, result) in completions.requests { request.answered(result) }
+        for waiter in completions.roomWaiters { waiter.continuation.resume() }
+        for continuation in completions.drained { continuation.resume() }
+        for failure in completions.failures { notify(.publishFailed(topic: failure.topic, error: failure.error)) }
+        if completions.lostMessages > 0 { notify(.messagesLost(count: completions.lostMessages)) }
+        return result
+    }
+
+    private static func claimFlush(_ state: inout OutboxState) -> Bool {
+        guard !state.isFlushScheduled, state.buffer.readableBytes > 0 else { return false }
+        state.isFlushScheduled = true
+        return true
+    }
+
+    private func scheduleFlush() { eventLoop.execute { self.flush() } }
+}

@@ -1,0 +1,466 @@
+internal import DequeModule
+internal import MQTTCore
+internal import NIOCore
+
+/// Everything on its way to the broker, as a value: what waits, what is in flight, and the bytes of the next write.
+/// ``Outbox`` guards it with a lock; nothing in here calls out.
+struct OutboxState: ~Copyable {
+    /// Whether messages are taken.
+    enum Phase {
+        /// Nobody is connecting: messages are refused.
+        case stopped
+        /// A connection is sought: messages wait, or are refused, as configured.
+        case seeking
+        case online(ServerCapabilities)
+    }
+
+    /// A message that has not been sent yet.
+    struct Pending {
+        var publish: Publish
+        let receipt: PublishReceipt
+        /// What it counts in the queue.
+        var size: Int { publish.payload.readableBytes + publish.topic.utf8.count + 64 }
+    }
+
+    /// What became of a message that was handed in.
+    enum Submission {
+        /// QoS 0, on its way to the socket: done.
+        case written
+        /// In flight or queued: the receipt will tell.
+        case taken
+        /// The queue is full: wait for room and try again.
+        case full
+        case refused(MQTTXError)
+    }
+
+    /// Receipts to complete, once the lock is released.
+    struct Completions {
+        var receipts: [(PublishReceipt, PublishOutcome)] = []
+        var requests: [(PendingRequest, Result<Packet, MQTTXError>)] = []
+        var roomWaiters: [RoomWaiter] = []
+        var failures: [(topic: String, error: MQTTXError)] = []
+        var drained: [UnsafeContinuation<Void, Never>] = []
+        var lostMessages = 0
+        var sessionLost = false
+    }
+
+    /// Bytes handed to the socket but not taken by it yet; above this, messages wait in the queue.
+    static let highWater = 256 * 1024
+
+    let limits: QueueLimits
+    var phase = Phase.stopped
+    var encoder = PacketEncoder(version: .v5)
+    var aliases = OutgoingTopicAliases(maximum: 0)
+    var flight = OutgoingFlight()
+    var waiting = Deque<Pending>()
+    var waitingBytes = 0
+    var roomWaiters = Deque<RoomWaiter>()
+    var drainWaiters: [UnsafeContinuation<Void, Never>] = []
+
+    /// Whole packets for the next write.
+    var buffer = ByteBuffer()
+    var spare: ByteBuffer?
+    var bytesBeingWritten = 0
+    /// QoS 0 messages among the bytes of the next write, and of the writes under way.
+    var atMostOnceInBuffer = 0
+    var atMostOnceBeingWritten = 0
+    var isFlushScheduled = false
+    var statistics = OutboxStatistics()
+
+    init(limits: QueueLimits) { self.limits = limits }
+
+    private var capabilities: ServerCapabilities? {
+        if case .online(let capabilities) = phase { capabilities } else { nil }
+    }
+
+    /// Whether the broker owes us an answer.
+    var awaitsAnswer: Bool { flight.count > 0 || requestsInFlight > 0 }
+    private(set) var requestsInFlight = 0
+
+    private var hasSocketRoom: Bool { buffer.readableBytes + bytesBeingWritten < Self.highWater }
+
+    // MARK: Publishing
+
+    /// The whole way of a message in the common case: into the bytes of the next write.
+    mutating func tryWriteAtMostOnce(_ publish: borrowing Publish) throws(MQTTXError) -> Bool {
+        guard case .online = phase, waiting.isEmpty, hasSocketRoom else { return false }
+        try encode(publish)
+        return true
+    }
+
+    mutating func submit(_ publish: Publish, receipt: PublishReceipt, completions: inout Completions) -> Submission {
+        switch phase {
+        case .stopped:
+            return .refused(MQTTXError(.notConnected, "the client is not connected"))
+        case .seeking:
+            if limits.whileDisconnected == .refuse {
+                return .refused(MQTTXError(.notConnected, "the connection is away and messages are not queued"))
+            }
+        case .online:
+            if waiting.isEmpty, hasSocketRoom {
+                do throws(MQTTXError) {
+                    if publish.qos == .atMostOnce {
+                        try encode(publish)
+                        return .written
+                    }
+                    if try send(publish, receipt: receipt) { return .taken }
+                } catch {
+                    return .refused(error)
+                }
+            }
+        }
+        return enqueue(Pending(publish: publish, receipt: receipt), completions: &completions)
+    }
+
+    private mutating func enqueue(_ pending: Pending, completions: inout Completions) -> Submission {
+        while !waiting.isEmpty, isFull(for: pending.size) {
+            let full = MQTTXError(.queueFull, "the queue of messages to be sent is full")
+            switch limits.policy {
+            case .wait:
+                return .full
+            case .fail:
+                return .refused(full)
+            case .dropNewest:
+                statistics.failures += 1
+                completions.failures.append((pending.publish.topic, full))
+                return .refused(full)
+            case .dropOldest:
+                let oldest = waiting.removeFirst()
+                waitingBytes -= oldest.size
+                fail(oldest, full, &completions)
+            }
+        }
+        waitingBytes += pending.size
+        waiting.append(pending)
+        return .taken
+    }
+
+    private func isFull(for size: Int) -> Bool {
+        (limits.maxMessages > 0 && waiting.count >= limits.maxMessages) || waitingBytes + size > limits.maxBytes
+    }
+
+    /// Sends what waits, as far as the window and the socket allow, oldest first.
+    mutating func pump(_ completions: inout Completions) {
+        guard case .online = phase else { return }
+        while hasSocketRoom, let packet = flight.nextToResend() {
+            do throws(MQTTXError) {
+                try encodeResend(packet)
+            } catch {
+                // It went out before within other limits; the broker keeps the identifier, we keep the message.
+                break
+            }
+        }
+        while !flight.hasResends, hasSocketRoom, let next = waiting.first {
+            do throws(MQTTXError) {
+                if next.publish.qos == .atMostOnce {
+                    try encode(next.publish)
+                    completions.receipts.append((next.receipt, .delivered(.success)))
+                } else if try !send(next.publish, receipt: next.receipt) {
+                    break
+                }
+                waitingBytes -= next.size
+                waiting.removeFirst()
+            } catch {
+                waitingBytes -= next.size
+                waiting.removeFirst()
+                fail(next, error, &completions)
+            }
+        }
+        wakeRoomWaiters(&completions)
+        if isDrained, !drainWaiters.isEmpty {
+            completions.drained = drainWaiters
+            drainWaiters = []
+        }
+    }
+
+    var isDrained: Bool { waiting.isEmpty && flight.count == 0 && roomWaiters.isEmpty && !flight.hasResends }
+
+    private mutating func wakeRoomWaiters(_ completions: inout Completions) {
+        var room = limits.maxMessages > 0 ? limits.maxMessages - waiting.count : 256
+        guard waitingBytes < limits.maxBytes else { return }
+        while room > 0, let waiter = roomWaiters.popFirst() {
+            completions.roomWaiters.append(waiter)
+            room -= 1
+        }
+    }
+
+    /// - Returns: false if the window is full.
+    private mutating func send(_ publish: Publish, receipt: PublishReceipt) throws(MQTTXError) -> Bool {
+        guard flight.hasRoom else { return false }
+        try check(publish)
+        guard let id = flight.add(publish, token: receipt) else { return false }
+        do throws(MQTTXError) {
+            try encode(publish, packetID: id)
+            return true
+        } catch {
+            flight.withdraw(id)
+            throw error
+        }
+    }
+
+    private func check(_ publish: borrowing Publish) throws(MQTTXError) {
+        guard case .online(let server) = phase else { return }
+        if publish.qos > server.maximumQoS {
+            throw MQTTXError(
+                .publishFailed, "the broker takes QoS \(server.maximumQoS.rawValue) at most",
+                reasonCode: .qosNotSupported)
+        }
+    }
+
+    private mutating func encode(_ publish: borrowing Publish, packetID: UInt16 = 0) throws(MQTTXError) {
+        if publish.retain, let server = capabilities, !server.isRetainAvailable {
+            throw MQTTXError(
+                .publishFailed, "the broker keeps no retained messages", reasonCode: .retainNotSupported)
+        }
+        let (alias, sendTopic) = aliases.alias(for: publish.topic)
+        do throws(MQTTXError) {
+            try encoder.encodePublish(
+                topic: publish.topic, payload: publish.payload, qos: publish.qos, retain: publish.retain, dup: false,
+                packetID: packetID, properties: publish.properties, topicAlias: alias, sendTopic: sendTopic,
+                into: &buffer)
+        } catch {
+            if sendTopic, alias != nil { aliases.forget(publish.topic) }
+            throw error
+        }
+        statistics.sent += 1
+        if publish.qos == .atMostOnce { atMostOnceInBuffer += 1 }
+    }
+
+    private mutating func encodeResend(_ packet: Packet) throws(MQTTXError) {
+        try encoder.encode(packet, into: &buffer)
+        if case .publish = packet { statistics.sent += 1 }
+    }
+
+    private mutating func fail(_ pending: Pending, _ error: MQTTXError, _ completions: inout Completions) {
+        statistics.failures += 1
+        completions.receipts.append((pending.receipt, .failed(error)))
+        completions.failures.append((pending.publish.topic, error))
+    }
+
+    // MARK: Requests and other packets
+
+    /// Sends a SUBSCRIBE or UNSUBSCRIBE.
+    ///
+    /// - Returns: false when there is no connection.
+    mutating func request(_ request: PendingRequest) throws(MQTTXError) -> Bool {
+        guard case .online = phase else { return false }
+        guard let id = flight.addRequest(token: request) else {
+            throw MQTTXError(.queueFull, "all 65,535 packet identifiers are in use")
+        }
+        do throws(MQTTXError) {
+            try encoder.encode(request.packet(id), into: &buffer)
+            requestsInFlight += 1
+            return true
+        } catch {
+            flight.withdraw(id)
+            throw error
+        }
+    }
+
+    /// Any packet that is neither PUBLISH nor a request.
+    mutating func write(_ packet: Packet) {
+        // Ours alone, and small: they encode.
+        try? encoder.encode(packet, into: &buffer)
+    }
+
+    // MARK: Writing
+
+    /// The bytes of the next write, and how many QoS 0 messages they hold.
+    mutating func takeBuffer() -> (ByteBuffer, Int) {
+        let taken = (buffer, atMostOnceInBuffer)
+        bytesBeingWritten += buffer.readableBytes
+        atMostOnceBeingWritten += atMostOnceInBuffer
+        atMostOnceInBuffer = 0
+        buffer = ByteBuffer()
+        if var next = spare.take() {
+            // The socket has let go of it by now: its memory is used again.
+            next.clear()
+            buffer = next
+        }
+        return taken
+    }
+
+    mutating func written(_ bytes: ByteBuffer, size: Int, messages: Int) {
+        bytesBeingWritten -= size
+        atMostOnceBeingWritten -= messages
+        if spare == nil, bytes.storageCapacity <= 4 * Self.highWater { spare = bytes }
+    }
+
+    private mutating func clearBuffer() {
+        buffer.clear()
+        bytesBeingWritten = 0
+        atMostOnceInBuffer = 0
+        atMostOnceBeingWritten = 0
+    }
+
+    // MARK: Acknowledgements
+
+    mutating func acknowledged(_ packet: Packet, _ completions: inout Completions) {
+        switch packet {
+        case .puback(let ack):
+            complete(flight.puback(ack.packetID), ack, &completions)
+        case .pubrec(let ack):
+            switch flight.pubrec(ack.packetID, reasonCode: ack.reasonCode) {
+            case .release:
+                try? encoder.encodeAcknowledgement(
+                    type: .pubrel, packetID: ack.packetID, reasonCode: .success, into: &buffer)
+            case .completed(let entry):
+                complete(.completed(entry), ack, &completions)
+            case .unknown:
+                try? encoder.encodeAcknowledgement(
+                    type: .pubrel, packetID: ack.packetID, reasonCode: .packetIdentifierNotFound, into: &buffer)
+            }
+        case .pubcomp(let ack):
+            complete(flight.pubcomp(ack.packetID), ack, &completions)
+        case .suback(let suback):
+            answered(suback.packetID, packet, &completions)
+        case .unsuback(let unsuback):
+            answered(unsuback.packetID, packet, &completions)
+        default:
+            break
+        }
+    }
+
+    private mutating func complete(
+        _ outcome: OutgoingFlight.Outcome, _ ack: Acknowledgement, _ completions: inout Completions
+    ) {
+        guard case .completed(let entry) = outcome, let receipt = entry.token as? PublishReceipt else { return }
+        guard ack.reasonCode.isError else {
+            statistics.delivered += 1
+            completions.receipts.append((receipt, .delivered(ack.reasonCode)))
+            return
+        }
+        let error = MQTTXError(publishRefused: ack, topic: entry.publish.topic)
+        statistics.failures += 1
+        completions.receipts.append((receipt, .failed(error)))
+        completions.failures.append((entry.publish.topic, error))
+    }
+
+    private mutating func answered(_ id: UInt16, _ packet: Packet, _ completions: inout Completions) {
+        guard case .completed(let entry) = flight.answer(id), let request = entry.token as? PendingRequest else {
+            return
+        }
+        requestsInFlight -= 1
+        completions.requests.append((request, .success(packet)))
+    }
+
+    // MARK: The connection
+
+    mutating func connected(
+        _ server: ServerCapabilities, maximumAliases: Int, _ completions: inout Completions
+    ) {
+        phase = .online(server)
+        encoder = PacketEncoder(version: server.version)
+        encoder.maximumPacketSize = server.maximumPacketSize
+        aliases = OutgoingTopicAliases(maximum: min(server.topicAliasMaximum, maximumAliases))
+        clearBuffer()
+        guard !server.sessionPresent else {
+            endRequests(flight.connectionResumed(receiveMaximum: server.receiveMaximum), &completions)
+            return
+        }
+        let entries = flight.removeAll()
+        flight.receiveMaximum = server.receiveMaximum
+        completions.sessionLost = !entries.isEmpty
+        endRequests(entries.filter { $0.stage == .awaitingAnswer }, &completions)
+        // Newest first, each to the front: the queue keeps the order in which they were sent.
+        for entry in entries.reversed() where entry.stage != .awaitingAnswer {
+            guard let receipt = entry.token as? PublishReceipt else { continue }
+            var publish = entry.publish
+            publish.packetID = 0
+            let sendAgain =
+                switch entry.stage {
+                case .awaitingPuback: true
+                case .awaitingPubrec: limits.lostSessionQoS2 == .sendAgain
+                case .awaitingPubcomp, .awaitingAnswer, .free: false
+                }
+            let pending = Pending(publish: publish, receipt: receipt)
+            if sendAgain {
+                waiting.prepend(pending)
+                waitingBytes += pending.size
+            } else {
+                fail(
+                    pending,
+                    MQTTXError(
+                        .publishFailed,
+                        "the outcome is unknown: the broker lost the session while a QoS 2 message was in flight"),
+                    &completions)
+            }
+        }
+    }
+
+    private mutating func endRequests(_ entries: [OutgoingFlight.Entry], _ completions: inout Completions) {
+        requestsInFlight = 0
+        let lost = MQTTXError(.connectionLost, "the connection was lost before the broker answered")
+        for entry in entries {
+            guard let request = entry.token as? PendingRequest else { continue }
+            completions.requests.append((request, .failure(lost)))
+        }
+    }
+
+    mutating func disconnected(_ completions: inout Completions) {
+        guard case .online = phase else { return }
+        phase = .seeking
+        completions.lostMessages = atMostOnceInBuffer + atMostOnceBeingWritten
+        statistics.lost += completions.lostMessages
+        clearBuffer()
+        endRequests(flight.takeRequests(), &completions)
+    }
+
+    /// No connection will follow: everything that waits or is in flight ends.
+    mutating func stop(_ error: MQTTXError, _ completions: inout Completions) {
+        disconnected(&completions)
+        phase = .stopped
+        for entry in flight.removeAll() {
+            if let receipt = entry.token as? PublishReceipt {
+                fail(Pending(publish: entry.publish, receipt: receipt), error, &completions)
+            }
+        }
+        for pending in waiting { fail(pending, error, &completions) }
+        waiting.removeAll()
+        waitingBytes = 0
+        completions.roomWaiters.append(contentsOf: roomWaiters)
+        roomWaiters.removeAll()
+        completions.drained += drainWaiters
+        drainWaiters = []
+    }
+}
+
+/// The bounds and policies of the queue.
+struct QueueLimits: Sendable {
+    let maxMessages: Int
+    let maxBytes: Int
+    let policy: QueuePolicy
+    let whileDisconnected: DisconnectedPolicy
+    let lostSessionQoS2: LostSessionPolicy
+}
+
+/// Counters kept under the outbox's lock.
+struct OutboxStatistics: Sendable {
+    var sent = 0
+    var delivered = 0
+    var failures = 0
+    var lost = 0
+}
+
+/// A task that waits for room in the queue.
+struct RoomWaiter {
+    let id: UInt64
+    let continuation: UnsafeContinuation<Void, Never>
+}
+
+extension MQTTXError {
+    /// What a PUBACK or PUBREC with an error says.
+    init(publishRefused ack: Acknowledgement, topic: String) {
+        let code: ErrorCode =
+            switch ack.reasonCode {
+            case .notAuthorized: .permissionDenied
+            case .packetTooLarge: .packetTooLarge
+            case .topicNameInvalid: .invalidTopic
+            default: .publishFailed
+            }
+        let reason = ack.properties.reasonString.map { ": \($0)" } ?? ""
+        self.init(
+            code, "the broker refused the message to '\(topic)': \(ack.reasonCode.text)\(reason)",
+            reasonCode: ack.reasonCode)
+    }
+}

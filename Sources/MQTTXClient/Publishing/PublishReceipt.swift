@@ -1,0 +1,79 @@
+internal import MQTTCore
+internal import Synchronization
+
+/// Stands for one message on its way; ``outcome`` tells how it ended.
+public final class PublishReceipt: Sendable {
+    private struct State {
+        var outcome: PublishOutcome?
+        // One task waits as a rule: no array for it.
+        var waiter: Waiter?
+        var moreWaiters: [Waiter] = []
+        var nextID = 0
+    }
+
+    private struct Waiter {
+        let id: Int
+        let continuation: UnsafeContinuation<PublishOutcome?, Never>
+    }
+
+    private let state = Mutex(State())
+
+    init() {}
+
+    /// How the message ended; waits until it has. Cancelling the task ends the waiting, not the message.
+    ///
+    /// - Throws: `CancellationError` if the task is cancelled.
+    public var outcome: PublishOutcome {
+        get async throws {
+            if let outcome = state.withLock({ $0.outcome }) { return outcome }
+            let id = state.withLock { state in
+                state.nextID += 1
+                return state.nextID
+            }
+            let outcome = await withTaskCancellationHandler {
+                await withUnsafeContinuation { continuation in
+                    let outcome: PublishOutcome?? = state.withLock { state in
+                        if let outcome = state.outcome { return .some(outcome) }
+                        if Task.isCancelled { return .some(nil) }
+                        let waiter = Waiter(id: id, continuation: continuation)
+                        if state.waiter == nil { state.waiter = waiter } else { state.moreWaiters.append(waiter) }
+                        return nil
+                    }
+                    if let outcome { continuation.resume(returning: outcome) }
+                }
+            } onCancel: {
+                takeWaiter(id)?.continuation.resume(returning: nil)
+            }
+            guard let outcome else { throw CancellationError() }
+            return outcome
+        }
+    }
+
+    /// The outcome, if it is there already.
+    public var outcomeIfKnown: PublishOutcome? { state.withLock { $0.outcome } }
+
+    /// Only the first call counts.
+    func complete(_ outcome: PublishOutcome) {
+        let (first, more) = state.withLock { state -> (Waiter?, [Waiter]) in
+            guard state.outcome == nil else { return (nil, []) }
+            state.outcome = outcome
+            let waiters = (state.waiter, state.moreWaiters)
+            state.waiter = nil
+            if !state.moreWaiters.isEmpty { state.moreWaiters = [] }
+            return waiters
+        }
+        first?.continuation.resume(returning: outcome)
+        for waiter in more { waiter.continuation.resume(returning: outcome) }
+    }
+
+    private func takeWaiter(_ id: Int) -> Waiter? {
+        state.withLock { state in
+            if let waiter = state.waiter, waiter.id == id {
+                state.waiter = nil
+                return waiter
+            }
+            guard let index = state.moreWaiters.firstIndex(where: { $0.id == id }) else { return nil }
+            return state.moreWaiters.remove(at: index)
+        }
+    }
+}

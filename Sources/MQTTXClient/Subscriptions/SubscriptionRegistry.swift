@@ -1,0 +1,259 @@
+internal import MQTTCore
+internal import Synchronization
+
+/// What the program wants to be subscribed to, and what the broker has said of it.
+final class SubscriptionRegistry: Sendable {
+    /// One topic filter with its handlers.
+    final class Entry: @unchecked Sendable {
+        // Unchecked: guarded by the registry's lock, but for what is `let`.
+        let filter: TopicFilter
+        let slot: Int
+        /// Tells the broker's copies of a message apart (MQTT 5.0, section 3.8.2.1.2).
+        let identifier: UInt32
+        var options: SubscriptionOptions
+        var handlers: [HandlerEntry] = []
+        var grant = Grant.pending
+        /// The options last sent to the broker on this session; nil if it does not know the subscription.
+        var requested: SubscriptionOptions?
+        var waiters: [UInt64: UnsafeContinuation<Result<ReasonCode, MQTTXError>, Never>] = [:]
+
+        init(filter: TopicFilter, slot: Int, identifier: UInt32, options: SubscriptionOptions) {
+            self.filter = filter
+            self.slot = slot
+            self.identifier = identifier
+            self.options = options
+        }
+    }
+
+    enum Grant: Sendable {
+        case pending
+        case granted(ReasonCode)
+        case refused(MQTTXError)
+    }
+
+    private struct State {
+        var entries: [String: Entry] = [:]
+        var trie = TopicTrie()
+        /// By the trie's id: a plain and any number of shared subscriptions may have the same filter.
+        var bySlot: [Int: [Entry]] = [:]
+        var nextHandlerID: UInt64 = 0
+        var nextIdentifier: UInt32 = 1
+        var matches: [Int] = []
+    }
+
+    private let state = Mutex(State())
+    /// Changes whenever a topic may have other handlers than before.
+    let generation = Atomic<UInt64>(0)
+
+    /// Identifier 1 is for all filters without wildcards: no two of them match one topic, so they can share it, and a
+    /// SUBSCRIBE that restores them.
+    private static let exactIdentifier: UInt32 = 1
+    private static let largestIdentifier: UInt32 = 268_435_455
+
+    /// Adds a handler.
+    ///
+    /// - Returns: the entry, the handler's id, and whether the broker has to be asked.
+    func add(
+        _ filter: TopicFilter, options: SubscriptionOptions, action: HandlerEntry.Action
+    ) -> (entry: Entry, handler: HandlerEntry, mustRequest: Bool) {
+        defer { generation.add(1, ordering: .releasing) }
+        return state.withLock { state in
+            state.nextHandlerID += 1
+            let handler = HandlerEntry(id: state.nextHandlerID, action: action)
+            if let entry = state.entries[filter.string] {
+                entry.handlers.append(handler)
+                var merged = options
+                merged.qos = max(entry.options.qos, options.qos)
+                let mustRequest = merged != entry.options || entry.requested == nil
+                entry.options = merged
+                return (entry, handler, mustRequest)
+            }
+            let slot = state.trie.insert(filter.filter)
+            var identifier = Self.exactIdentifier
+            if filter.hasWildcards || filter.shareName != nil {
+                state.nextIdentifier = state.nextIdentifier % Self.largestIdentifier + 1
+                if state.nextIdentifier == Self.exactIdentifier { state.nextIdentifier += 1 }
+                identifier = state.nextIdentifier
+            }
+            let entry = Entry(filter: filter, slot: slot, identifier: identifier, options: options)
+            entry.handlers.append(handler)
+            state.entries[filter.string] = entry
+            state.bySlot[slot, default: []].append(entry)
+            return (entry, handler, true)
+        }
+    }
+
+    /// Removes one handler.
+    ///
+    /// - Returns: whether it was the filter's last, so that the broker has to be told.
+    func remove(_ handler: HandlerEntry, from entry: Entry) -> Bool {
+        handler.cancel()
+        defer { generation.add(1, ordering: .releasing) }
+        let (isLast, waiters) = state.withLock {
+            state -> (Bool, [UnsafeContinuation<Result<ReasonCode, MQTTXError>, Never>]) in
+            guard state.entries[entry.filter.string] === entry else { return (false, []) }
+            entry.handlers.removeAll { $0 === handler }
+            guard entry.handlers.isEmpty else { return (false, []) }
+            return (true, Self.drop(entry, &state))
+        }
+        for waiter in waiters { waiter.resume(returning: .failure(Self.cancelled)) }
+        return isLast
+    }
+
+    /// Removes a filter with all its handlers.
+    ///
+    /// - Returns: whether there was one.
+    func remove(_ filter: String) -> Bool {
+        defer { generation.add(1, ordering: .releasing) }
+        let waiters = state.withLock { state -> [UnsafeContinuation<Result<ReasonCode, MQTTXError>, Never>]? in
+            guard let entry = state.entries[filter] else { return nil }
+            for handler in entry.handlers { handler.cancel() }
+            entry.handlers = []
+            return Self.drop(entry, &state)
+        }
+        for waiter in waiters ?? [] { waiter.resume(returning: .failure(Self.cancelled)) }
+        return waiters != nil
+    }
+
+    private static let cancelled = MQTTXError(.subscribeFailed, "the subscription was cancelled")
+
+    private static func drop(
+        _ entry: Entry, _ state: inout State
+    ) -> [UnsafeContinuation<Result<ReasonCode, MQTTXError>, Never>] {
+        state.entries[entry.filter.string] = nil
+        state.bySlot[entry.slot]?.removeAll { $0 === entry }
+        if state.bySlot[entry.slot]?.isEmpty == true {
+            state.bySlot[entry.slot] = nil
+            state.trie.remove(entry.filter.filter)
+        }
+        defer { entry.waiters = [:] }
+        return Array(entry.waiters.values)
+    }
+
+    /// The subscriptions whose filters match a topic, in the order in which their first handlers were registered.
+    func routes(for topic: String) -> [Route] {
+        state.withLock { state in
+            state.matches.removeAll(keepingCapacity: true)
+            state.trie.match(topic, into: &state.matches)
+            var entries: [Entry] = []
+            for slot in state.matches { entries += state.bySlot[slot] ?? [] }
+            return entries.map { Route(identifier: $0.identifier, handlers: $0.handlers) }
+        }
+    }
+
+    // MARK: What the broker says
+
+    /// The subscriptions that a new connection has to ask for, and marks them as asked for.
+    ///
+    /// - Parameter sessionPresent: whether the broker still knows those it granted before.
+    func takeUnrequested(sessionPresent: Bool) -> [(entry: Entry, options: SubscriptionOptions)] {
+        state.withLock { state in
+            var result: [(Entry, SubscriptionOptions)] = []
+            for entry in state.entries.values {
+                if case .granted = entry.grant, sessionPresent, entry.requested == entry.options { continue }
+                entry.requested = entry.options
+                result.append((entry, entry.options))
+            }
+            return result.sorted { $0.0.identifier < $1.0.identifier }
+        }
+    }
+
+    /// Marks one as asked for; false if that has happened already.
+    func markRequested(_ entry: Entry) -> SubscriptionOptions? {
+        state.withLock { _ in
+            guard entry.requested != entry.options else { return nil }
+            entry.requested = entry.options
+            return entry.options
+        }
+    }
+
+    /// The request was not answered: ask again on the next connection.
+    func markUnrequested(_ entry: Entry) { state.withLock { _ in entry.requested = nil } }
+
+    /// SUBACK for one filter. A refusal takes the subscription off the list.
+    func answered(_ entry: Entry, _ result: Result<ReasonCode, MQTTXError>) {
+        let waiters = state.withLock { state -> [UnsafeContinuation<Result<ReasonCode, MQTTXError>, Never>] in
+            switch result {
+            case .success(let reasonCode):
+                entry.grant = .granted(reasonCode)
+                defer { entry.waiters = [:] }
+                return Array(entry.waiters.values)
+            case .failure(let error):
+                entry.grant = .refused(error)
+                guard state.entries[entry.filter.string] === entry else {
+                    defer { entry.waiters = [:] }
+                    return Array(entry.waiters.values)
+                }
+                return Self.drop(entry, &state)
+            }
+        }
+        if case .failure = result { generation.add(1, ordering: .releasing) }
+        for waiter in waiters { waiter.resume(returning: result) }
+    }
+
+    /// Waits for the broker's word on a subscription.
+    func granted(_ entry: Entry, timeout: Duration?) async throws -> ReasonCode {
+        let id = state.withLock { state in
+            state.nextHandlerID += 1
+            return state.nextHandlerID
+        }
+        let result = await withTaskCancellationHandler {
+            await withTaskGroup(of: Void.self) { group in
+                if let timeout {
+                    group.addTask {
+                        guard (try? await Task.sleep(for: timeout)) != nil else { return }
+                        let error = MQTTXError(
+                            .connectionTimeout,
+                            "the broker did not answer the subscription to '\(entry.filter.string)' in time")
+                        self.resume(entry, id, .failure(error))
+                    }
+                }
+                let result = await withUnsafeContinuation { continuation in
+                    let known: Result<ReasonCode, MQTTXError>? = state.withLock { state in
+                        switch entry.grant {
+                        case .granted(let reasonCode) where entry.requested == entry.options:
+                            return .success(reasonCode)
+                        case .refused(let error):
+                            return .failure(error)
+                        case .pending, .granted:
+                            guard state.entries[entry.filter.string] === entry, !Task.isCancelled else {
+                                return .failure(Self.cancelled)
+                            }
+                            entry.waiters[id] = continuation
+                            return nil
+                        }
+                    }
+                    if let known { continuation.resume(returning: known) }
+                }
+                group.cancelAll()
+                return result
+            }
+        } onCancel: {
+            resume(entry, id, .failure(Self.cancelled))
+        }
+        try Task.checkCancellation()
+        return try result.get()
+    }
+
+    private func resume(_ entry: Entry, _ id: UInt64, _ result: Result<ReasonCode, MQTTXError>) {
+        let waiter = state.withLock { _ in entry.waiters.removeValue(forKey: id) }
+        waiter?.resume(returning: result)
+    }
+
+    /// The client has stopped: nobody will answer.
+    func stop(_ error: MQTTXError) {
+        let waiters = state.withLock { state in
+            var waiters: [UnsafeContinuation<Result<ReasonCode, MQTTXError>, Never>] = []
+            for entry in state.entries.values {
+                waiters += entry.waiters.values
+                entry.waiters = [:]
+                entry.grant = .pending
+                entry.requested = nil
+            }
+            return waiters
+        }
+        for waiter in waiters { waiter.resume(returning: .failure(error)) }
+    }
+
+    func grant(of entry: Entry) -> Grant { state.withLock { _ in entry.grant } }
+}
