@@ -1,0 +1,259 @@
+import Logging
+import MQTTCore
+import NIOCore
+import Synchronization
+
+/// What all connections of a broker share.
+final class BrokerCore: Sendable {
+    let config: BrokerConfig
+    let policy: ServerPolicy
+    let router: Router
+    let retained: RetainedStore
+    let sessions = SessionRegistry()
+    let departures = DepartureBook()
+    let counters = BrokerCounters()
+    let system: SystemTopics
+    let logger: Logger?
+    let limits: SessionLimits
+
+    private struct State {
+        var isStopping = false
+        var connections: [ObjectIdentifier: ClientConnection] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let spareIDPrefix = "auto-" + String(UInt64.random(in: .min ... .max), radix: 36) + "-"
+    private let spareIDs = Atomic<Int>(0)
+    private let deniedFilters: Set<UTF8Key>
+
+    init(_ config: BrokerConfig) {
+        self.config = config
+        logger = config.logger
+        policy = ServerPolicy(
+            receiveMaximum: max(1, config.receiveMaximum),
+            maximumPacketSize: UInt32(clamping: max(128, config.maximumPacketSize)),
+            topicAliasMaximum: config.topicAliasMaximum, maximumQoS: config.maximumQoS,
+            isRetainAvailable: config.isRetainAvailable, areWildcardsAvailable: config.areWildcardsAvailable,
+            areSharedSubscriptionsAvailable: config.areSharedSubscriptionsAvailable,
+            sessionExpiryLimit: config.sessionExpiryLimit, maximumKeepAlive: config.maximumKeepAlive,
+            maximumClientIDLength: config.maximumClientIDLength, responseInformation: config.responseInformation,
+            authenticationMethods: Set(config.enhancedAuthenticators.map(\.method)))
+        limits = SessionLimits(
+            maximumQueuedMessages: max(1, config.maximumQueuedMessages), maximumQueuedBytes: config.maximumQueuedBytes,
+            maximumInflight: min(65_535, max(1, config.maximumInflight)), dropsOldest: config.dropPolicy == .oldest)
+        retained = RetainedStore(
+            maximumCount: config.maximumRetainedMessages, maximumBytes: config.maximumRetainedBytes)
+        deniedFilters = Set(config.deniedFilters.map(UTF8Key.init))
+        system = SystemTopics()
+        if let authorizer = config.authorizer {
+            router = Router { session, topic in authorizer.mayReceive(topic, by: session.identity) }
+        } else {
+            router = Router(mayRead: nil)
+        }
+    }
+
+    // MARK: Access
+
+    func allowsAnonymous(_ origin: ConnectionOrigin) -> Bool {
+        switch config.anonymous {
+        case .always: true
+        case .onLoopback: origin.isLocal
+        case .never: false
+        }
+    }
+
+    func mayPublish(_ topic: String, by identity: ClientIdentity) -> Bool {
+        if topic.utf8.starts(with: "$SYS".utf8) { return false }
+        return config.authorizer?.mayPublish(topic, by: identity) ?? true
+    }
+
+    func isDenied(_ filter: TopicFilter) -> Bool {
+        !deniedFilters.isEmpty
+            && (deniedFilters.contains(UTF8Key(filter.string)) || deniedFilters.contains(UTF8Key(filter.filter)))
+    }
+
+    func spareClientID() -> String { spareIDPrefix + String(spareIDs.add(1, ordering: .relaxed).newValue) }
+
+    // MARK: Connections
+
+    /// - Returns: whether there is room for one more.
+    func opened(_ connection: ClientConnection) -> Bool {
+        state.withLock { state in
+            guard !state.isStopping, state.connections.count < config.maximumConnections else { return false }
+            state.connections[ObjectIdentifier(connection)] = connection
+            return true
+        }
+    }
+
+    func closed(_ connection: ClientConnection) {
+        state.withLock { $0.connections[ObjectIdentifier(connection)] = nil }
+    }
+
+    /// All connections, and there will be no more if `stopping`.
+    func connections(stopping: Bool = false) -> [ClientConnection] {
+        state.withLock { state in
+            if stopping { state.isStopping = true }
+            return Array(state.connections.values)
+        }
+    }
+
+    // MARK: Sessions
+
+    /// Gives the connection its session, taking it from the one that has it (MQTT-3.1.4-3).
+    ///
+    /// - Returns: whether a session was present; nil when there are too many.
+    func enter(_ connection: ClientConnection, _ admission: ServerHandshake.Admission) -> Bool? {
+        let clientID = UTF8Key(admission.clientID)
+        while true {
+            guard
+                let (session, isResumed, replaced) = sessions.open(
+                    clientID, cleanStart: admission.cleanStart, limits: limits, maximum: config.maximumSessions)
+            else { return nil }
+            if let replaced { end(replaced, on: connection.loop) }
+            session.setIdentity(connection.identity)
+            let attached = session.outbound.withLock {
+                $0.attach(
+                    connection, version: admission.version,
+                    packetLimit: Int(admission.maximumPacketSize ?? 268_435_460),
+                    receiveMaximum: Int(admission.receiveMaximum), topicAliasMaximum: Int(admission.topicAliasMaximum))
+            }
+            // It ended between the two: there is a new one by now, or none.
+            guard let attached else {
+                sessions.remove(session)
+                continue
+            }
+            departures.cancel(session)
+            session.inbound.withLock { $0.connectionStarted(sessionPresent: isResumed) }
+            connection.session = session
+            counters.connectionsAccepted.count()
+            counters.connections.count()
+            for waiter in attached.released { waiter.releaseFromAnywhere(on: connection.loop) }
+            if let previous = attached.previous { previous.loop.eventLoop.execute { previous.takenOver() } }
+            return isResumed
+        }
+    }
+
+    /// The connection of a session is gone, on its event loop.
+    func leave(_ connection: ClientConnection) {
+        guard let session = connection.session else { return }
+        counters.connections.count(-1)
+        let waiters = session.outbound.withLock { $0.detach(connection) }
+        let will = connection.will
+        connection.will = nil
+        guard let waiters else {
+            // Another connection has the session. A will with a delay is not for this case, unless the session has ended.
+            let isOver = session.outbound.withLock { $0.isEnded }
+            if let will, isOver || (will.properties.willDelayInterval ?? 0) == 0 {
+                publish(will, from: session, on: connection.loop)
+            }
+            return
+        }
+        for waiter in waiters { waiter.releaseFromAnywhere(on: connection.loop) }
+        passOnShared(of: session, on: connection.loop)
+        let expiry = connection.sessionExpiry
+        guard expiry != 0 else {
+            end(session, on: connection.loop)
+            if let will { publish(will, from: session, on: connection.loop) }
+            return
+        }
+        departures.add(session, will: will, expiry: expiry, broker: self, loop: connection.loop)
+    }
+
+    /// Ends a session: its subscriptions, its messages and its will's delay.
+    func end(_ session: Session, on loop: BrokerLoop) {
+        let connection = session.outbound.withLock { output -> ClientConnection? in
+            let connection = output.connection
+            return output.end(force: true) ? connection : nil
+        }
+        sessions.remove(session)
+        router.removeAll(session)
+        if let will = departures.cancel(session) { publish(will, from: session, on: loop) }
+        if let connection { connection.loop.eventLoop.execute { connection.takenOver() } }
+    }
+
+    /// A session that waited for its client long enough.
+    func expire(_ session: Session, on loop: BrokerLoop) {
+        guard session.outbound.withLock({ $0.end() }) else { return }
+        sessions.remove(session)
+        router.removeAll(session)
+        if let will = departures.cancel(session) { publish(will, from: session, on: loop) }
+    }
+
+    private func passOnShared(of session: Session, on loop: BrokerLoop) {
+        guard session.hasSharedSubscriptions else { return }
+        let deliveries = session.outbound.withLock { $0.takeShared() }
+        for delivery in deliveries {
+            guard let group = delivery.group else { continue }
+            var publication = Publication(delivery.message)
+            _ = deliver(&publication, to: group, on: loop, publisher: nil)
+        }
+    }
+
+    // MARK: Messages
+
+    /// Hands a message to all on its route.
+    ///
+    /// - Returns: how many sessions hold the publisher from now on.
+    func deliver(
+        _ publication: inout Publication, along route: Route, on loop: BrokerLoop, publisher: ClientConnection?
+    ) -> Int {
+        var holds = 0
+        for target in route.targets {
+            let grant: Route.Grant
+            if publication.origin === target.session {
+                guard let own = target.ownGrant else { continue }
+                grant = own
+            } else {
+                grant = target.grant
+            }
+            if put(&publication, into: target.session, grant, group: nil, on: loop, publisher: publisher) { holds += 1 }
+        }
+        for group in route.groups where deliver(&publication, to: group, on: loop, publisher: publisher) { holds += 1 }
+        return holds
+    }
+
+    private func deliver(
+        _ publication: inout Publication, to group: SharedGroup, on loop: BrokerLoop, publisher: ClientConnection?
+    ) -> Bool {
+        let topic = publication.content.topic
+        guard
+            let (session, grant) = group.choose(mayRead: { session in
+                config.authorizer?.mayReceive(topic, by: session.identity) ?? true
+            })
+        else {
+            loop.tally.dropped += 1
+            return false
+        }
+        return put(&publication, into: session, grant, group: group, on: loop, publisher: publisher)
+    }
+
+    @inline(__always)
+    private func put(
+        _ publication: inout Publication, into session: Session, _ grant: Route.Grant, group: SharedGroup?,
+        on loop: BrokerLoop, publisher: ClientConnection?
+    ) -> Bool {
+        let outcome = session.outbound.withLock {
+            $0.put(
+                &publication, qos: min(publication.qos, grant.qos),
+                retain: publication.retain && grant.retainAsPublished,
+                identifiers: grant.identifiers, group: group, publisher: publisher)
+        }
+        if outcome.isDropped { loop.tally.dropped += 1 } else { loop.tally.sent += 1 }
+        if outcome.holds { loop.tally.held += 1 }
+        if let connection = outcome.wake { loop.wake(connection) }
+        return outcome.holds
+    }
+
+    /// Publishes a will (MQTT-3.1.2-8). Nobody is held for it.
+    func publish(_ will: Will, from session: Session, on loop: BrokerLoop) {
+        guard mayPublish(will.topic, by: session.identity) else { return }
+        let content = MessageContent(topic: will.topic, payload: will.payload, properties: will.properties)
+        publish(content, qos: will.qos, retain: will.retain, origin: session, on: loop)
+    }
+
+    func publish(_ content: MessageContent, qos: QoS, retain: Bool, origin: Session?, on loop: BrokerLoop) {
+        var publication = Publication(content, qos: qos, retain: retain, origin: origin)
+        if retain { _ = retained.store(publication.message()) }
+        _ = deliver(&publication, along: loop.route(for: content.topic, in: router), on: loop, publisher: nil)
+    }
+}

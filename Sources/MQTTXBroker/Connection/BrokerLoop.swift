@@ -1,0 +1,72 @@
+import NIOCore
+
+/// What belongs to one event loop: its routes, and who is to be told to write at the end of the present turn.
+///
+/// All members belong to the event loop, hence unchecked.
+final class BrokerLoop: @unchecked Sendable {
+    let eventLoop: any EventLoop
+    let index: Int
+    private var routes = RouteCache()
+    /// By the index of the loop that the connections belong to.
+    private var waiting: [[ClientConnection]]
+    private var isTurnEndScheduled = false
+    /// Counted here and handed to the broker's counters at the end of a turn.
+    var tally = Tally()
+    private let counters: BrokerCounters
+    /// Set once, before the first connection is accepted.
+    private var all: [BrokerLoop] = []
+
+    init(_ eventLoop: any EventLoop, index: Int, count: Int, counters: BrokerCounters) {
+        self.counters = counters
+        self.eventLoop = eventLoop
+        self.index = index
+        waiting = Array(repeating: [], count: count)
+    }
+
+    func setAll(_ loops: [BrokerLoop]) { all = loops }
+
+    func route(for topic: String, in router: Router) -> Route { routes.route(for: topic, in: router) }
+
+    /// The connection has something to write. It is told once this turn of the event loop is over, so that all that
+    /// comes together goes out in one write; connections of other loops are told with one wake-up for each loop.
+    func wake(_ connection: ClientConnection) {
+        waiting[connection.loop.index].append(connection)
+        guard !isTurnEndScheduled else { return }
+        isTurnEndScheduled = true
+        eventLoop.execute { self.turnEnded() }
+    }
+
+    private func turnEnded() {
+        isTurnEndScheduled = false
+        tally.move(to: counters)
+        for other in waiting.indices where !waiting[other].isEmpty {
+            let connections = waiting[other]
+            waiting[other].removeAll(keepingCapacity: connections.count < 256)
+            if other == index {
+                for connection in connections { connection.flush() }
+            } else {
+                all[other].eventLoop.execute {
+                    for connection in connections { connection.flush() }
+                }
+            }
+        }
+    }
+}
+
+extension BrokerLoop {
+    /// What one turn of an event loop counted.
+    struct Tally {
+        var received = 0
+        var sent = 0
+        var dropped = 0
+        var held = 0
+
+        mutating func move(to counters: BrokerCounters) {
+            if received > 0 { counters.messagesReceived.count(received) }
+            if sent > 0 { counters.messagesSent.count(sent) }
+            if dropped > 0 { counters.messagesDropped.count(dropped) }
+            if held > 0 { counters.publishersHeld.count(held) }
+            self = Tally()
+        }
+    }
+}

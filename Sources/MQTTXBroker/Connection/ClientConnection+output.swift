@@ -1,0 +1,191 @@
+import Logging
+import MQTTCore
+import MQTTNetwork
+import NIOCore
+import Synchronization
+
+// Writing, and closing with a reason.
+extension ClientConnection {
+    /// Takes a packet for the next write. One that the client can't take is left out (MQTT-3.1.2-24).
+    func send(_ packet: Packet) {
+        do throws(MQTTXError) {
+            try encoder.encode(packet, into: &output)
+        } catch {
+            broker.logger?.debug("packet not sent", metadata: ["client": "\(identity.clientID)", "reason": "\(error)"])
+        }
+        wake()
+    }
+
+    @inline(__always)
+    func acknowledge(_ type: PacketType, _ packetID: UInt16, _ code: ReasonCode = .success) {
+        do throws(MQTTXError) {
+            try encoder.encodeAcknowledgement(type: type, packetID: packetID, reasonCode: code, into: &output)
+        } catch {
+            broker.logger?.debug("acknowledgement not sent", metadata: ["reason": "\(error)"])
+        }
+        wake()
+    }
+
+    @inline(__always)
+    func wake() {
+        guard !isFlushDue else { return }
+        isFlushDue = true
+        loop.wake(self)
+    }
+
+    /// Writes all there is, as long as the socket takes it.
+    func flush() {
+        isFlushDue = false
+        guard stage == .connected, let transport, let session else {
+            if stage == .handshake || stage == .connected { writeOutput() }
+            return
+        }
+        var released: [ClientConnection] = []
+        while transport.isWritable {
+            var bytes: ByteBuffer
+            (bytes, released) = session.outbound.withLock { output in
+                let bytes = output.takePending(for: self)
+                if bytes.readableBytes > 0 { output.madeProgress() }
+                return (bytes, output.takeReleased())
+            }
+            if output.readableBytes > 0 {
+                bytes = joined(bytes)
+            }
+            if bytes.readableBytes > 0 {
+                broker.counters.bytesSent.count(bytes.readableBytes)
+                transport.write(bytes)
+            }
+            for waiter in released { waiter.releaseFromAnywhere(on: loop) }
+            if bytes.readableBytes == 0 { break }
+        }
+        updateReading()
+        watchForStall(session)
+    }
+
+    /// Acknowledgements first: CONNACK and SUBACK come before the messages that follow from them.
+    private func joined(_ bytes: ByteBuffer) -> ByteBuffer {
+        var joined = output
+        output = ByteBuffer()
+        if bytes.readableBytes > 0 { joined.writeImmutableBuffer(bytes) }
+        return joined
+    }
+
+    private func writeOutput() {
+        guard output.readableBytes > 0, let transport else { return }
+        broker.counters.bytesSent.count(output.readableBytes)
+        transport.write(output)
+        output = ByteBuffer()
+    }
+
+    func releaseFromAnywhere(on current: BrokerLoop) {
+        if current === loop {
+            release()
+        } else {
+            loop.eventLoop.execute { self.release() }
+        }
+    }
+
+    // MARK: A subscriber that does not keep up
+
+    private func watchForStall(_ session: Session) {
+        guard !isWatchingStall else { return }
+        let (hasWaiters, progress) = session.outbound.withLock { ($0.hasWaiters, $0.progress) }
+        guard hasWaiters else { return }
+        isWatchingStall = true
+        scheduleStallCheck(session, progress, bufferedBytes)
+    }
+
+    private func scheduleStallCheck(_ session: Session, _ progress: UInt64, _ buffered: Int) {
+        loop.eventLoop.scheduleTask(in: TimeAmount(broker.config.stallTimeout)) {
+            self.checkForStall(session, progress, buffered)
+        }
+    }
+
+    private func checkForStall(_ session: Session, _ progress: UInt64, _ buffered: Int) {
+        guard stage == .connected, self.session === session else { return }
+        let left = bufferedBytes
+        let released: [ClientConnection]? = session.outbound.withLock { output in
+            guard output.hasWaiters else { return [] }
+            if left < buffered { output.madeProgress() }
+            guard output.progress == progress else { return nil }
+            output.stall()
+            return output.takeReleased()
+        }
+        guard let released else {
+            return scheduleStallCheck(session, session.outbound.withLock { $0.progress }, left)
+        }
+        isWatchingStall = false
+        guard !released.isEmpty else { return }
+        broker.counters.subscribersStalled.count()
+        broker.logger?.info("subscriber takes nothing", metadata: ["client": "\(identity.clientID)"])
+        for waiter in released { waiter.releaseFromAnywhere(on: loop) }
+    }
+
+    /// Bytes that the socket has not taken yet.
+    private var bufferedBytes: Int {
+        (try? transport?.channel?.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    // MARK: Closing
+
+    /// How long a client may take to read the last packet before the connection is cut.
+    private static let linger = TimeAmount.milliseconds(400)
+
+    func violation(_ message: String, _ code: ReasonCode = .protocolError) {
+        fail(MQTTXError(.protocolViolation, message, reasonCode: code))
+    }
+
+    /// The client broke the protocol: tells it how in 5.0, and closes (MQTT-4.13.1-1).
+    func fail(_ error: MQTTXError) {
+        broker.counters.violations.count()
+        broker.logger?.debug(
+            "protocol violation", metadata: ["client": "\(identity.clientID)", "reason": "\(error)"])
+        close(with: error.reasonCode ?? .unspecifiedError, reason: error.message)
+    }
+
+    /// Ends the connection from our side.
+    func close(with code: ReasonCode, reason: String? = nil) {
+        guard stage != .closing, stage != .closed else { return }
+        guard stage == .connected, isV5 else { return finish(nil) }
+        var disconnect = Disconnect(reasonCode: code)
+        disconnect.properties.reasonString = reason
+        finish(.disconnect(disconnect))
+    }
+
+    func refuse(_ packet: Packet) {
+        broker.counters.connectionsRefused.count()
+        finish(packet)
+    }
+
+    /// Another connection has the session now (MQTT-3.1.4-3).
+    func takenOver() { close(with: .sessionTakenOver) }
+
+    /// Writes what is there and the packet, then closes.
+    func finish(_ packet: Packet?) {
+        guard stage != .closing, stage != .closed, let transport else { return }
+        stage = .closing
+        transport.stopReceiving()
+        transport.resumeReading()
+        if let packet { encodeLast(packet) }
+        guard output.readableBytes > 0 else { return transport.close() }
+        let written = loop.eventLoop.makePromise(of: Void.self)
+        // On plain TCP the client first reads our last packet: a close with its bytes unread would reset the connection.
+        written.futureResult.whenComplete { _ in self.transport?.channel?.close(mode: .output, promise: nil) }
+        loop.eventLoop.scheduleTask(in: Self.linger) { self.transport?.close() }
+        transport.write(output, promise: written)
+        output = ByteBuffer()
+    }
+
+    private func encodeLast(_ packet: Packet) {
+        if (try? encoder.encode(packet, into: &output)) != nil { return }
+        // Too large for the client with its reason string.
+        switch packet {
+        case .disconnect(let disconnect):
+            try? encoder.encode(.disconnect(Disconnect(reasonCode: disconnect.reasonCode)), into: &output)
+        case .connack(let connack):
+            try? encoder.encode(.connack(ConnAck(reasonCode: connack.reasonCode)), into: &output)
+        default:
+            break
+        }
+    }
+}

@@ -1,0 +1,135 @@
+import MQTTCore
+import MQTTNetwork
+import NIOCore
+import Synchronization
+
+// PUBLISH and its acknowledgements, both ways.
+extension ClientConnection {
+    /// Whether the client sent more than the Receive Maximum that we announced (MQTT-3.3.4-9); the connection then ends.
+    func isOverQuota(_ publish: Publish) -> Bool {
+        guard isV5, publish.qos > .atMostOnce,
+            parked.acknowledgeable + openExactlyOnce.count >= Int(broker.policy.receiveMaximum),
+            !openExactlyOnce.contains(publish.packetID)
+        else { return false }
+        violation("more messages unacknowledged than Receive Maximum", .receiveMaximumExceeded)
+        return true
+    }
+
+    func received(_ publish: Publish) {
+        var publish = publish
+        if isV5 {
+            guard !isOverQuota(publish), resolveAlias(&publish) else { return }
+            guard publish.qos <= broker.policy.maximumQoS else {
+                return violation("QoS above the maximum announced", .qosNotSupported)
+            }
+        }
+        guard !publish.retain || broker.policy.isRetainAvailable else {
+            return violation("no message is retained here", .retainNotSupported)
+        }
+        loop.tally.received += 1
+        switch publish.qos {
+        case .atMostOnce:
+            _ = forward(publish)
+        case .atLeastOnce:
+            let code = forward(publish)
+            acknowledge(.puback, publish.packetID, code)
+        case .exactlyOnce:
+            receivedExactlyOnce(publish)
+        }
+    }
+
+    private func resolveAlias(_ publish: inout Publish) -> Bool {
+        guard publish.topic.isEmpty || !publish.properties.isEmpty else { return true }
+        do throws(MQTTXError) {
+            try aliases.resolve(&publish)
+            return true
+        } catch {
+            fail(error)
+            return false
+        }
+    }
+
+    /// The message is handed on at once; the identifier is remembered until PUBREL (section 4.3.3).
+    private func receivedExactlyOnce(_ publish: Publish) {
+        guard let session else { return }
+        openExactlyOnce.insert(publish.packetID)
+        let verdict = session.inbound.withLock { $0.receive(packetID: publish.packetID, qos: .exactlyOnce) }
+        var code = ReasonCode.success
+        if case .deliver(let ticket) = verdict {
+            code = forward(publish)
+            session.inbound.withLock { $0.complete(ticket, reasonCode: code) }
+        }
+        while let ready = session.inbound.withLock({ $0.nextReady() }) {
+            if ready.reasonCode.isError { openExactlyOnce.remove(ready.packetID) }
+            acknowledge(.pubrec, ready.packetID, ready.reasonCode)
+        }
+    }
+
+    /// A PUBLISH whose payload is larger than we take.
+    func received(_ publish: SkippedPublish) {
+        broker.counters.messagesDropped.count()
+        if isV5 { return violation("the payload is too large", .packetTooLarge) }
+        switch publish.qos {
+        case .atMostOnce: break
+        case .atLeastOnce: acknowledge(.puback, publish.packetID)
+        case .exactlyOnce: acknowledge(.pubrec, publish.packetID)
+        }
+    }
+
+    /// Hands the message to all who subscribed.
+    ///
+    /// - Returns: the reason code for its acknowledgement.
+    private func forward(_ publish: Publish) -> ReasonCode {
+        let generation = broker.router.generation
+        if generation != lastGeneration || !publish.topic.hasSameBytes(as: lastTopic) {
+            mayPublishLast = broker.mayPublish(publish.topic, by: identity)
+            lastRoute = loop.route(for: publish.topic, in: broker.router)
+            lastTopic = publish.topic
+            lastGeneration = generation
+        }
+        guard mayPublishLast else { return .notAuthorized }
+        let content = MessageContent(topic: publish.topic, payload: publish.payload, properties: publish.properties)
+        var publication = Publication(content, qos: publish.qos, retain: publish.retain, origin: session)
+        if publish.retain, !broker.retained.store(publication.message()) { return .quotaExceeded }
+        guard !lastRoute.isEmpty else { return .noMatchingSubscribers }
+        holds += broker.deliver(
+            &publication, along: lastRoute, on: loop, publisher: isDraining && stage != .connected ? nil : self)
+        return .success
+    }
+
+    // MARK: Acknowledgements of what the session sent
+
+    /// All that came in one read, with one look into the session.
+    func settlePubacks() {
+        guard let session else { return pubacks.removeAll() }
+        session.outbound.withLock { output in
+            for id in pubacks where output.puback(id) { output.madeProgress() }
+        }
+        pubacks.removeAll(keepingCapacity: pubacks.count < 256)
+        wake()
+    }
+
+    func received(pubrec: Acknowledgement) {
+        guard let session else { return }
+        let isKnown = session.outbound.withLock { output in
+            output.madeProgress()
+            return output.pubrec(pubrec.packetID, isError: pubrec.reasonCode.isError)
+        }
+        if pubrec.reasonCode.isError { return wake() }
+        acknowledge(.pubrel, pubrec.packetID, isKnown ? .success : .packetIdentifierNotFound)
+    }
+
+    func received(pubcomp: Acknowledgement) {
+        session?.outbound.withLock { output in
+            if output.pubcomp(pubcomp.packetID) { output.madeProgress() }
+        }
+        wake()
+    }
+
+    /// A late PUBREL is answered, never fatal.
+    func received(pubrel: Acknowledgement) {
+        guard let session else { return }
+        openExactlyOnce.remove(pubrel.packetID)
+        acknowledge(.pubcomp, pubrel.packetID, session.inbound.withLock { $0.release(pubrel.packetID) })
+    }
+}

@@ -1,0 +1,96 @@
+import MQTTCore
+import MQTTNetwork
+import NIOCore
+import Synchronization
+
+// SUBSCRIBE, UNSUBSCRIBE and DISCONNECT.
+extension ClientConnection {
+    func received(_ subscribe: Subscribe) {
+        guard let session else { return }
+        var codes: [ReasonCode] = []
+        var retained: [Delivery] = []
+        let identifier = subscribe.properties.subscriptionIdentifiers.first
+        for request in subscribe.filters {
+            let filter: TopicFilter
+            do throws(MQTTXError) {
+                filter = try TopicFilter(request.filter)
+            } catch {
+                // 3.1.1 has no code for it; 5.0 has.
+                guard isV5 else { return fail(error) }
+                codes.append(.topicFilterInvalid)
+                continue
+            }
+            if filter.shareName != nil, request.options.noLocal {
+                return violation("No Local on a shared subscription")
+            }
+            codes.append(grant(filter, request.options, identifier, session, &retained))
+        }
+        if !isV5 { codes = codes.map { $0.isError ? .unspecifiedError : $0 } }
+        send(.suback(SubAck(packetID: subscribe.packetID, reasonCodes: codes)))
+        guard !retained.isEmpty else { return }
+        loop.tally.sent += retained.count
+        _ = session.outbound.withLock { $0.putRetained(retained) }
+    }
+
+    private func grant(
+        _ filter: TopicFilter, _ options: SubscriptionOptions, _ identifier: UInt32?, _ session: Session,
+        _ retained: inout [Delivery]
+    ) -> ReasonCode {
+        if let code = refusal(of: filter) { return code }
+        var options = options
+        options.qos = min(options.qos, broker.policy.maximumQoS)
+        let subscription = Subscription(options: options, identifier: identifier)
+        guard
+            let isNew = broker.router.subscribe(
+                session, filter, subscription, maximum: broker.config.maximumSubscriptions)
+        else { return .quotaExceeded }
+        let sendsRetained =
+            filter.shareName == nil
+            && (options.retainHandling == .sendAtSubscribe || options.retainHandling == .sendIfNew && isNew)
+        if sendsRetained { retained += retainedDeliveries(filter, subscription) }
+        return ReasonCode(rawValue: options.qos.rawValue) ?? .success
+    }
+
+    private func refusal(of filter: TopicFilter) -> ReasonCode? {
+        if filter.shareName != nil, !broker.policy.areSharedSubscriptionsAvailable {
+            return .sharedSubscriptionsNotSupported
+        }
+        if filter.hasWildcards, !broker.policy.areWildcardsAvailable { return .wildcardSubscriptionsNotSupported }
+        if broker.isDenied(filter) { return .notAuthorized }
+        guard let authorizer = broker.config.authorizer else { return nil }
+        return authorizer.maySubscribe(filter.filter, by: identity) ? nil : .notAuthorized
+    }
+
+    private func retainedDeliveries(_ filter: TopicFilter, _ subscription: Subscription) -> [Delivery] {
+        if filter.filter.utf8.starts(with: "$SYS".utf8) { broker.refreshSystemTopics() }
+        let identifiers = isV5 ? subscription.identifier.map { [$0] } ?? [] : []
+        let authorizer = broker.config.authorizer
+        return broker.retained.matches(filter.filter).compactMap { message in
+            if let authorizer, !authorizer.mayReceive(message.content.topic, by: identity) { return nil }
+            return Delivery(
+                message: message, qos: min(message.qos, subscription.options.qos), retain: true,
+                identifiers: identifiers, group: nil)
+        }
+    }
+
+    func received(_ unsubscribe: Unsubscribe) {
+        guard let session else { return }
+        let codes = unsubscribe.filters.map { filter -> ReasonCode in
+            if (try? TopicFilter(filter)) == nil { return .topicFilterInvalid }
+            return broker.router.unsubscribe(session, filter) ? .success : .noSubscriptionExisted
+        }
+        send(.unsuback(UnsubAck(packetID: unsubscribe.packetID, reasonCodes: codes)))
+    }
+
+    func received(_ disconnect: Disconnect) {
+        if let expiry = disconnect.properties.sessionExpiryInterval {
+            // No session to keep was asked for at CONNECT (MQTT-3.14.2-2).
+            if sessionExpiry == 0, expiry != 0, broker.policy.sessionExpiryLimit != 0 {
+                return violation("a session expiry where there was none")
+            }
+            sessionExpiry = broker.policy.sessionExpiry(expiry)
+        }
+        if disconnect.reasonCode != .disconnectWithWill { will = nil }
+        finish(nil)
+    }
+}

@@ -1,0 +1,259 @@
+import DequeModule
+import Logging
+import MQTTCore
+import MQTTNetwork
+import NIOCore
+import Synchronization
+
+/// One client's connection: takes its packets from the transport, and writes what its session has for it.
+///
+/// Members belong to the connection's event loop, hence unchecked, but for ``flush()`` and ``release()``, which others
+/// call on that loop.
+final class ClientConnection: PacketReceiver, @unchecked Sendable {
+    enum Stage {
+        case handshake, connected, closing, closed
+    }
+
+    let broker: BrokerCore
+    let loop: BrokerLoop
+    let origin: ConnectionOrigin
+
+    var transport: PacketConnection?
+    var stage = Stage.handshake
+    var handshake: ServerHandshake
+    var encoder = PacketEncoder(version: .v3_1_1)
+    /// Packets of the connection itself, acknowledgements above all; they go out before what the session has.
+    var output = ByteBuffer()
+    var isFlushDue = false
+
+    // From CONNECT on.
+    var session: Session?
+    var admission: ServerHandshake.Admission?
+    var identity = ClientIdentity(clientID: "", username: nil)
+    var will: Will?
+    /// As CONNECT or DISCONNECT set it: seconds, nil for ever.
+    var sessionExpiry: UInt32? = 0
+    var aliases: IncomingTopicAliases
+    var watch: KeepAliveWatch?
+    var attempt: ConnectAttempt?
+    var exchange: (any EnhancedAuthentication)?
+    /// Ends with the connection: ``connectionClosed(_:connection:)`` cancels it.
+    var authentication: Task<Void, Never>?
+
+    // What waits.
+    var parked = ParkedPackets()
+    var isAuthenticating = false
+    var holds = 0
+    var isDraining = false
+    var pubacks: [UInt16] = []
+    /// QoS 2 messages of this connection between PUBLISH and PUBREL.
+    var openExactlyOnce: Set<UInt16> = []
+    var isWatchingStall = false
+    private var lastReadAt = ContinuousClock.now
+
+    // The topic published to last, and where it leads.
+    var lastTopic = ""
+    var lastRoute = Route.none
+    var lastGeneration: UInt64 = 0
+    var mayPublishLast = false
+
+    private var timer: Scheduled<Void>?
+
+    init(broker: BrokerCore, loop: BrokerLoop, origin: ConnectionOrigin) {
+        self.broker = broker
+        self.loop = loop
+        self.origin = origin
+        handshake = ServerHandshake(policy: broker.policy, spareID: broker.spareClientID())
+        aliases = IncomingTopicAliases(maximum: Int(broker.policy.topicAliasMaximum))
+    }
+
+    var isV5: Bool { encoder.version == .v5 }
+    var isHeld: Bool { holds > 0 || isAuthenticating }
+
+    // MARK: PacketReceiver
+
+    func connectionOpened(_ connection: PacketConnection) {
+        transport = connection
+        guard broker.opened(self) else { return connection.close() }
+        setTimer(TimeAmount(broker.config.connectTimeout)) { $0.connectTimedOut() }
+    }
+
+    func received(_ packet: DecodedPacket, from connection: PacketConnection) {
+        switch packet {
+        case .packet(.publish(let publish)) where stage == .connected && !isHeld && parked.isEmpty:
+            received(publish)
+        case .packet(.puback(let acknowledgement)) where stage == .connected:
+            pubacks.append(acknowledgement.packetID)
+        default:
+            receivedOther(packet)
+        }
+    }
+
+    func readCompleted(_ connection: PacketConnection) {
+        if !pubacks.isEmpty { settlePubacks() }
+        if watch != nil { lastReadAt = .now }
+        updateReading()
+    }
+
+    func violated(_ error: MQTTXError, on connection: PacketConnection) {
+        if stage == .handshake, !handshake.isConnected { return refuseMalformed(error) }
+        fail(error)
+    }
+
+    func writabilityChanged(_ isWritable: Bool, on connection: PacketConnection) {
+        guard isWritable else { return }
+        session?.outbound.withLock { $0.madeProgress() }
+        flush()
+    }
+
+    func connectionClosed(_ error: (any Error)?, connection: PacketConnection) {
+        guard stage != .closed else { return }
+        broker.counters.bytesReceived.count(Int(truncatingIfNeeded: connection.bytesRead))
+        // What the client had sent before it left counts, held or not.
+        holds = 0
+        isAuthenticating = false
+        authentication?.cancel()
+        authentication = nil
+        if stage == .connected { drain(isLast: true) }
+        let wasOpen = session != nil
+        stage = .closed
+        timer?.cancel()
+        timer = nil
+        if let error {
+            broker.logger?.debug(
+                "connection closed", metadata: ["client": "\(identity.clientID)", "reason": "\(error)"])
+        }
+        broker.closed(self)
+        if wasOpen { broker.leave(self) }
+        transport = nil
+        parked = ParkedPackets()
+        output = ByteBuffer()
+    }
+
+    // MARK: Packets
+
+    private func receivedOther(_ packet: DecodedPacket) {
+        switch stage {
+        case .handshake: receivedInHandshake(packet)
+        case .connected: route(packet)
+        case .closing, .closed: return
+        }
+    }
+
+    private func receivedInHandshake(_ packet: DecodedPacket) {
+        switch packet {
+        case .packet(.connect(let connect)):
+            act(on: handshake.received(connect))
+        case .packet(.auth(let auth)) where handshake.version != nil && !isAuthenticating:
+            act(on: handshake.received(auth))
+        default:
+            // Before CONNECT nothing else may come (MQTT-3.1.0-1); after it, packets wait for the CONNACK.
+            guard handshake.version != nil else {
+                broker.counters.violations.count()
+                transport?.close()
+                return
+            }
+            if case .packet(.publish(let publish)) = packet, isOverQuota(publish) { return }
+            parked.append(packet)
+        }
+    }
+
+    /// A packet of a connected client, other than what ``received(_:from:)`` has dealt with.
+    private func route(_ packet: DecodedPacket) {
+        switch packet {
+        case .packet(.pubrec(let acknowledgement)): received(pubrec: acknowledgement)
+        case .packet(.pubrel(let acknowledgement)): received(pubrel: acknowledgement)
+        case .packet(.pubcomp(let acknowledgement)): received(pubcomp: acknowledgement)
+        case .packet(.pingreq): send(.pingresp)
+        case .packet(.connect): violation("a second CONNECT")
+        case .packet(.auth(let auth)): act(on: handshake.received(auth))
+        default:
+            if case .packet(.publish(let publish)) = packet, isOverQuota(publish) { return }
+            if isHeld || !parked.isEmpty {
+                parked.append(packet)
+            } else {
+                process(packet)
+            }
+        }
+    }
+
+    /// What has to keep its order among the packets that may have to wait.
+    private func process(_ packet: DecodedPacket) {
+        switch packet {
+        case .packet(.publish(let publish)): received(publish)
+        case .packet(.subscribe(let subscribe)): received(subscribe)
+        case .packet(.unsubscribe(let unsubscribe)): received(unsubscribe)
+        case .packet(.disconnect(let disconnect)): received(disconnect)
+        case .skippedPublish(let publish): received(publish)
+        case .packet(let packet): violation("a client does not send \(packet.type)")
+        }
+    }
+
+    /// Goes on with the packets that waited, until one has to wait again.
+    func drain(isLast: Bool = false) {
+        guard !isDraining else { return }
+        isDraining = true
+        defer { isDraining = false }
+        while stage == .connected, isLast || !isHeld, let packet = parked.popFirst() { process(packet) }
+        if !isLast { updateReading() }
+    }
+
+    // MARK: Back-pressure
+
+    /// A session that this client publishes to has drained.
+    func release() {
+        guard holds > 0 else { return }
+        holds -= 1
+        if holds == 0 { drain() }
+    }
+
+    func updateReading() {
+        guard let transport else { return }
+        let isOutputStuck = output.readableBytes > ParkedPackets.limit && !transport.isWritable
+        if parked.isFull && isHeld || isOutputStuck {
+            transport.pauseReading()
+        } else {
+            transport.resumeReading()
+        }
+    }
+
+    // MARK: Timers
+
+    func setTimer(_ delay: TimeAmount, _ action: @escaping @Sendable (ClientConnection) -> Void) {
+        timer?.cancel()
+        timer = loop.eventLoop.scheduleTask(in: delay) { [weak self] in
+            guard let self else { return }
+            action(self)
+        }
+    }
+
+    private func connectTimedOut() {
+        guard stage == .handshake else { return }
+        broker.logger?.debug("no CONNECT in time", metadata: ["peer": "\(origin.remoteAddress ?? "")"])
+        transport?.close()
+    }
+
+    func startKeepAlive(_ seconds: UInt16) {
+        timer?.cancel()
+        guard seconds > 0 else { return watch = nil }
+        let watch = KeepAliveWatch(seconds: seconds, now: .now)
+        self.watch = watch
+        if let deadline = watch.deadline { setKeepAliveTimer(deadline, .now) }
+    }
+
+    private func setKeepAliveTimer(_ deadline: ContinuousClock.Instant, _ now: ContinuousClock.Instant) {
+        setTimer(TimeAmount(now.duration(to: deadline)) + .milliseconds(1)) { $0.checkKeepAlive() }
+    }
+
+    private func checkKeepAlive() {
+        guard stage == .connected, watch != nil, let transport else { return }
+        let now = ContinuousClock.now
+        // While we don't read, silence says nothing.
+        watch?.didRead(now: transport.isReadingPaused ? now : lastReadAt)
+        guard watch?.isExpired(now: now) == true else {
+            if let deadline = watch?.deadline { setKeepAliveTimer(deadline, now) }
+            return
+        }
+        close(with: .keepAliveTimeout, reason: "nothing came for one and a half times the keep alive")
+    }
+}

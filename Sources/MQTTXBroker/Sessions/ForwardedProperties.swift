@@ -1,0 +1,35 @@
+import MQTTCore
+import NIOCore
+
+/// The PUBLISH properties that a server passes on unaltered (MQTT-3.3.2-4, -15, -16, -17, -18, -20).
+enum ForwardedProperties {
+    static func encode(_ properties: Properties) -> ByteBuffer {
+        guard !properties.isEmpty else { return ByteBuffer() }
+        var buffer = ByteBuffer()
+        if let format = properties.payloadFormatIndicator {
+            buffer.writeMultipleIntegers(PropertyID.payloadFormatIndicator.rawValue, format)
+        }
+        if let contentType = properties.contentType { write(.contentType, contentType, into: &buffer) }
+        if let topic = properties.responseTopic { write(.responseTopic, topic, into: &buffer) }
+        if var data = properties.correlationData {
+            buffer.writeMultipleIntegers(
+                PropertyID.correlationData.rawValue, UInt16(truncatingIfNeeded: data.readableBytes))
+            buffer.writeBuffer(&data)
+        }
+        for property in properties.userProperties {
+            write(.userProperty, property.name, into: &buffer)
+            write(property.value, into: &buffer)
+        }
+        return buffer
+    }
+
+    private static func write(_ id: PropertyID, _ string: String, into buffer: inout ByteBuffer) {
+        buffer.writeInteger(id.rawValue)
+        write(string, into: &buffer)
+    }
+
+    private static func write(_ string: String, into buffer: inout ByteBuffer) {
+        buffer.writeInteger(UInt16(truncatingIfNeeded: string.utf8.count))
+        buffer.writeString(string)
+    }
+}

@@ -1,0 +1,47 @@
+import MQTTCore
+import NIOCore
+
+/// What is the same for everyone who gets a message.
+struct MessageContent: Sendable {
+    var topic: String
+    var payload: ByteBuffer
+    /// The properties that travel on, encoded as MQTT 5.0 has them: without their length, and without message expiry,
+    /// topic alias and subscription identifiers, which differ from receiver to receiver.
+    var properties: ByteBuffer
+    /// When the message is worth nothing any more.
+    var expiry: NIODeadline?
+    init(topic: String, payload: ByteBuffer, properties: Properties) {
+        self.topic = topic
+        self.payload = payload
+        self.properties = ForwardedProperties.encode(properties)
+        expiry = properties.messageExpiryInterval.map { .now() + .seconds(Int64($0)) }
+    }
+
+    /// What keeping it costs, in bytes.
+    var size: Int { topic.utf8.count + payload.readableBytes + properties.readableBytes }
+
+    /// The same in memory of its own, so that a small message does not keep a large read buffer alive.
+    func unpinned() -> MessageContent {
+        var copy = self
+        if payload.storageCapacity > payload.readableBytes {
+            copy.payload = ByteBuffer(bytes: payload.readableBytesView)
+        }
+        return copy
+    }
+}
+
+/// A message that waits somewhere: in flight, queued or retained. All who keep it share it.
+final class Message: Sendable {
+    let content: MessageContent
+    let qos: QoS
+    /// Whether it was published with RETAIN set.
+    let retain: Bool
+
+    init(_ content: MessageContent, qos: QoS, retain: Bool) {
+        self.content = content.unpinned()
+        self.qos = qos
+        self.retain = retain
+    }
+
+    func hasExpired(now: NIODeadline) -> Bool { content.expiry.map { $0 <= now } ?? false }
+}

@@ -1,0 +1,49 @@
+import MQTTCore
+import Synchronization
+
+/// What the broker keeps of one client, across its connections (section 4.1).
+///
+/// Publishers on any event loop put messages in; the connection's event loop takes bytes out. No lock of another object is
+/// taken while ``outbound`` is held.
+final class Session: Sendable {
+    let clientID: UTF8Key
+    /// Tells sessions apart without looking at them.
+    let number: UInt64
+    let outbound: Mutex<SessionOutput>
+    /// QoS 2 from the client. Of the messages it sends, only these outlive a connection.
+    let inbound: Mutex<IncomingFlight>
+
+    private let owner: Mutex<ClientIdentity>
+    private let shares = Atomic<Bool>(false)
+
+    private static let counter = Atomic<UInt64>(0)
+
+    init(clientID: UTF8Key, limits: SessionLimits) {
+        self.clientID = clientID
+        number = Self.counter.add(1, ordering: .relaxed).newValue
+        outbound = Mutex(SessionOutput(limits: limits))
+        inbound = Mutex(IncomingFlight())
+        owner = Mutex(ClientIdentity(clientID: clientID.string, username: nil))
+    }
+
+    /// Who connected last.
+    var identity: ClientIdentity { owner.withLock { $0 } }
+
+    func setIdentity(_ identity: ClientIdentity) { owner.withLock { $0 = identity } }
+
+    /// Whether it ever had a shared subscription.
+    var hasSharedSubscriptions: Bool { shares.load(ordering: .relaxed) }
+
+    func noteSharedSubscription() { shares.store(true, ordering: .relaxed) }
+}
+
+/// The limits of every session.
+struct SessionLimits: Sendable {
+    var maximumQueuedMessages: Int
+    var maximumQueuedBytes: Int
+    var maximumInflight: Int
+    var dropsOldest: Bool
+    /// Publishers are held when more than this waits for a connected client, until less than a quarter of it does.
+    var highWaterBytes = 256 * 1024
+    var highWaterMessages = 1000
+}

@@ -1,0 +1,315 @@
+import DequeModule
+import MQTTCore
+import NIOCore
+
+/// A session's way out: what is queued, what is in flight, and the bytes that the next write takes.
+struct SessionOutput {
+    /// What putting a message in means for the one who put it there.
+    struct Outcome {
+        /// The connection whose event loop has to be told that there is something to write.
+        var wake: ClientConnection?
+        /// The publisher was entered in ``waiters``: it is to publish nothing until it is released.
+        var holds = false
+        var isDropped = false
+        /// A connected client gets it, or it is kept for later.
+        var isTaken: Bool { !isDropped }
+    }
+
+    let limits: SessionLimits
+
+    // The connection, while there is one, and what it said at CONNECT.
+    private(set) var connection: ClientConnection?
+    private var version = ProtocolVersion.v3_1_1
+    private var packetLimit = Int.max
+    private var aliases: OutgoingTopicAliases?
+
+    private(set) var queue = Deque<Delivery>()
+    private(set) var queuedBytes = 0
+    private(set) var flight = DeliveryFlight()
+    private var pending = ByteBuffer()
+    /// The last written buffer: its memory is used again when the socket has let go of it.
+    private var spare = ByteBuffer()
+    /// Connections that publish to this session and wait until it has drained.
+    private var waiters: [ClientConnection] = []
+    private var isWakeUnderway = false
+    /// Nothing went out for a second: limits apply, nobody is held.
+    private(set) var isStalled = false
+    private(set) var progress: UInt64 = 0
+    /// Over for good: nothing is taken any more.
+    private(set) var isEnded = false
+
+    init(limits: SessionLimits) { self.limits = limits }
+
+    // MARK: Putting in
+
+    /// A message for this session.
+    ///
+    /// - Parameter publisher: who to hold when too much waits; nil for messages that nobody can be held for.
+    mutating func put(
+        _ publication: inout Publication, qos: QoS, retain: Bool, identifiers: [UInt32], group: SharedGroup?,
+        publisher: ClientConnection?
+    ) -> Outcome {
+        guard !isEnded else { return Outcome(isDropped: true) }
+        if connection == nil {
+            guard qos > .atMostOnce else { return Outcome(isDropped: true) }
+            return enqueueWithinLimits(
+                Delivery(
+                    message: publication.message(), qos: qos, retain: retain, identifiers: identifiers, group: group))
+        }
+        if qos == .atMostOnce {
+            if isStalled && pending.readableBytes >= limits.highWaterBytes { return Outcome(isDropped: true) }
+            let writer = PublishWriter(content: publication.content, qos: qos, retain: retain, identifiers: identifiers)
+            guard write(writer) else { return Outcome(isDropped: true) }
+        } else {
+            let delivery = Delivery(
+                message: publication.message(), qos: qos, retain: retain, identifiers: identifiers, group: group)
+            if queue.isEmpty && flight.hasRoom && pending.readableBytes < limits.highWaterBytes {
+                guard send(delivery) else { return Outcome(isDropped: true) }
+            } else if isStalled {
+                let outcome = enqueueWithinLimits(delivery)
+                if outcome.isDropped { return outcome }
+            } else {
+                enqueue(delivery)
+            }
+        }
+        return outcome(publisher)
+    }
+
+    /// Messages that nobody is held for and no limit drops: retained ones for a new subscription, which are in memory
+    /// anyway.
+    mutating func putRetained(_ deliveries: [Delivery]) -> Outcome {
+        guard !isEnded else { return Outcome(isDropped: true) }
+        for delivery in deliveries { enqueue(delivery) }
+        fill()
+        return outcome(nil)
+    }
+
+    private mutating func outcome(_ publisher: ClientConnection?) -> Outcome {
+        var outcome = Outcome()
+        if !isWakeUnderway {
+            isWakeUnderway = true
+            outcome.wake = connection
+        }
+        guard let publisher, isCongested, !isStalled else { return outcome }
+        if waiters.isEmpty { outcome.wake = connection }
+        waiters.append(publisher)
+        outcome.holds = true
+        return outcome
+    }
+
+    private var isCongested: Bool {
+        pending.readableBytes + queuedBytes >= limits.highWaterBytes || queue.count >= limits.highWaterMessages
+    }
+
+    private var isDrained: Bool {
+        pending.readableBytes + queuedBytes < limits.highWaterBytes / 4 && queue.count < limits.highWaterMessages / 4
+    }
+
+    /// Whether a connected client takes a message at once: the choice among members of a shared subscription.
+    var isReady: Bool { connection != nil && queue.isEmpty && flight.hasRoom && !isCongested && !isEnded }
+
+    private mutating func enqueue(_ delivery: Delivery) {
+        queuedBytes += delivery.message.content.size
+        queue.append(delivery)
+    }
+
+    private mutating func enqueueWithinLimits(_ delivery: Delivery) -> Outcome {
+        let size = delivery.message.content.size
+        var outcome = Outcome()
+        while queue.count >= limits.maximumQueuedMessages || queuedBytes + size > limits.maximumQueuedBytes {
+            outcome.isDropped = true
+            guard limits.dropsOldest, let oldest = queue.popFirst() else { return outcome }
+            queuedBytes -= oldest.message.content.size
+        }
+        // What was dropped in its place is counted by the caller as this one.
+        enqueue(delivery)
+        return outcome
+    }
+
+    // MARK: Writing
+
+    /// Writes a message of QoS 1 or 2 and takes it in flight.
+    private mutating func send(_ delivery: Delivery) -> Bool {
+        let id = flight.add(delivery)
+        let writer = PublishWriter(
+            content: delivery.message.content, qos: delivery.qos, retain: delivery.retain, packetID: id,
+            identifiers: delivery.identifiers)
+        guard write(writer) else {
+            _ = flight.complete(id, from: delivery.qos == .exactlyOnce ? .awaitingPubrec : .awaitingPuback)
+            return false
+        }
+        return true
+    }
+
+    /// A packet over the client's Maximum Packet Size counts as sent (MQTT-3.1.2-25).
+    private mutating func write(_ writer: PublishWriter) -> Bool {
+        usePending()
+        guard version == .v5 else { return writer.write(version: version, limit: packetLimit, into: &pending) }
+        var writer = writer
+        if aliases != nil, writer.content.topic.utf8.count > 3 {
+            (writer.topicAlias, writer.sendsTopic) = aliases!.alias(for: writer.content.topic)
+        }
+        return writer.write(version: version, limit: packetLimit, into: &pending)
+    }
+
+    private mutating func usePending() {
+        guard pending.capacity == 0, spare.capacity > 0 else { return }
+        swap(&pending, &spare)
+        pending.clear()
+    }
+
+    /// Moves queued messages on while the client and the buffer take some.
+    mutating func fill() {
+        guard connection != nil else { return }
+        while pending.readableBytes < limits.highWaterBytes, let resend = flight.nextResend() {
+            switch resend {
+            case .publish(let id, let delivery):
+                let writer = PublishWriter(
+                    content: delivery.message.content, qos: delivery.qos, retain: delivery.retain, dup: true,
+                    packetID: id, identifiers: delivery.identifiers)
+                if !write(writer) {
+                    _ = flight.complete(id, from: delivery.qos == .exactlyOnce ? .awaitingPubrec : .awaitingPuback)
+                }
+            case .pubrel(let id):
+                pending.writeInteger(UInt32(0x6202_0000) | UInt32(id))
+            }
+        }
+        guard let head = queue.first, head.qos == .atMostOnce || flight.hasRoom else { return }
+        let now = NIODeadline.now()
+        while pending.readableBytes < limits.highWaterBytes, let delivery = queue.first,
+            delivery.qos == .atMostOnce || flight.hasRoom
+        {
+            queue.removeFirst()
+            queuedBytes -= delivery.message.content.size
+            // Not begun to be delivered in time (MQTT-3.3.2-5).
+            if delivery.message.hasExpired(now: now) { continue }
+            if delivery.qos == .atMostOnce {
+                _ = write(
+                    PublishWriter(
+                        content: delivery.message.content, qos: .atMostOnce, retain: delivery.retain,
+                        identifiers: delivery.identifiers))
+            } else {
+                _ = send(delivery)
+            }
+        }
+    }
+
+    /// What the connection is to write now, after the bytes it has itself.
+    mutating func takePending(for taker: ClientConnection) -> ByteBuffer {
+        guard connection === taker else { return ByteBuffer() }
+        isWakeUnderway = false
+        fill()
+        guard pending.readableBytes > 0 else { return ByteBuffer() }
+        let bytes = pending
+        // Large buffers are kept for the next turn of a busy client only.
+        spare =
+            bytes.capacity <= 4 * limits.highWaterBytes && bytes.readableBytes * 8 > bytes.capacity
+            ? bytes : ByteBuffer()
+        pending = ByteBuffer()
+        return bytes
+    }
+
+    /// There is more to write than ``takePending(for:)`` handed out.
+    var hasMore: Bool { pending.readableBytes > 0 }
+
+    // MARK: Progress
+
+    /// Bytes left, or acknowledgements came.
+    mutating func madeProgress() {
+        progress &+= 1
+        isStalled = false
+    }
+
+    /// The publishers that may go on, if enough has drained.
+    mutating func takeReleased() -> [ClientConnection] {
+        guard !waiters.isEmpty, isDrained || isStalled || connection == nil else { return [] }
+        defer { waiters = [] }
+        return waiters
+    }
+
+    var hasWaiters: Bool { !waiters.isEmpty }
+
+    /// A second without progress: from now on limits apply instead of holding.
+    mutating func stall() { isStalled = true }
+
+    // MARK: Acknowledgements from the client
+
+    mutating func puback(_ id: UInt16) -> Bool { flight.complete(id, from: .awaitingPuback) }
+
+    mutating func pubcomp(_ id: UInt16) -> Bool { flight.complete(id, from: .awaitingPubcomp) }
+
+    /// - Returns: whether a PUBREL is to be sent.
+    mutating func pubrec(_ id: UInt16, isError: Bool) -> Bool {
+        isError
+            ? {
+                _ = flight.complete(id, from: .awaitingPubrec); return true
+            }() : flight.received(id)
+    }
+
+    // MARK: Connections
+
+    /// A connection takes the session over.
+    ///
+    /// - Returns: the one it had before, which is to be closed, and publishers to release; nil if the session has ended.
+    mutating func attach(
+        _ connection: ClientConnection, version: ProtocolVersion, packetLimit: Int, receiveMaximum: Int,
+        topicAliasMaximum: Int
+    ) -> (previous: ClientConnection?, released: [ClientConnection])? {
+        guard !isEnded else { return nil }
+        let previous = self.connection
+        let released = waiters
+        self.connection = connection
+        self.version = version
+        self.packetLimit = packetLimit
+        aliases = topicAliasMaximum > 0 ? OutgoingTopicAliases(maximum: topicAliasMaximum) : nil
+        waiters = []
+        pending = ByteBuffer()
+        isWakeUnderway = false
+        isStalled = false
+        flight.connectionStarted(maximum: min(receiveMaximum, limits.maximumInflight))
+        return (previous, released)
+    }
+
+    /// The connection is gone.
+    ///
+    /// - Returns: publishers to release; nil if another connection has the session already.
+    mutating func detach(_ connection: ClientConnection) -> [ClientConnection]? {
+        guard self.connection === connection else { return nil }
+        self.connection = nil
+        pending = ByteBuffer()
+        spare = ByteBuffer()
+        aliases = nil
+        isWakeUnderway = false
+        isStalled = false
+        defer { waiters = [] }
+        let kept = queue.filter { $0.qos > .atMostOnce }
+        if kept.count < queue.count {
+            queue = kept
+            queuedBytes = kept.reduce(0) { $0 + $1.message.content.size }
+        }
+        return waiters
+    }
+
+    /// The messages that other members of a shared subscription can have in this one's place.
+    mutating func takeShared() -> [Delivery] {
+        var taken = flight.takeShared()
+        guard queue.contains(where: { $0.group != nil }) else { return taken }
+        var rest = Deque<Delivery>()
+        for delivery in queue {
+            if delivery.group != nil { taken.append(delivery) } else { rest.append(delivery) }
+        }
+        queue = rest
+        queuedBytes = rest.reduce(0) { $0 + $1.message.content.size }
+        return taken
+    }
+
+    /// Over for good. Fails while it has a connection, unless that one asks.
+    mutating func end(for connection: ClientConnection? = nil, force: Bool = false) -> Bool {
+        guard !isEnded, force || self.connection == nil || self.connection === connection else { return false }
+        isEnded = true
+        queue = []
+        queuedBytes = 0
+        flight = DeliveryFlight()
+        return true
+    }
+}

@@ -1,0 +1,33 @@
+import Synchronization
+
+/// All sessions by client identifier (MQTT-3.1.3-2).
+final class SessionRegistry: Sendable {
+    private let sessions = Mutex<[UTF8Key: Session]>([:])
+
+    var count: Int { sessions.withLock { $0.count } }
+
+    /// The session that a client resumes, or a new one.
+    ///
+    /// - Returns: the session, whether it was there before, and the one that it replaces; nil when there are too many.
+    func open(
+        _ clientID: UTF8Key, cleanStart: Bool, limits: SessionLimits, maximum: Int
+    ) -> (session: Session, isResumed: Bool, replaced: Session?)? {
+        sessions.withLock { sessions in
+            let known = sessions[clientID]
+            if let known, !cleanStart { return (known, true, nil) }
+            if known == nil, sessions.count >= maximum { return nil }
+            let session = Session(clientID: clientID, limits: limits)
+            sessions[clientID] = session
+            return (session, false, known)
+        }
+    }
+
+    /// Forgets the session, unless another has its place already.
+    func remove(_ session: Session) {
+        sessions.withLock { sessions in
+            if sessions[session.clientID] === session { sessions[session.clientID] = nil }
+        }
+    }
+
+    var all: [Session] { sessions.withLock { Array($0.values) } }
+}
