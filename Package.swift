@@ -108,5 +108,9 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: settings),
+        .testTarget(
+            name: "MQTTCoreTests",
+            dependencies: ["MQTTCore", nio("NIOCore")],
+            swiftSettings: settings),
     ]
 )
