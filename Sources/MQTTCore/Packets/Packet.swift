@@ -47,6 +47,29 @@ public enum PacketType: UInt8, Sendable, Hashable, CaseIterable {
     case pingreq, pingresp, disconnect, auth
 }
 
+extension PacketType: CustomStringConvertible {
+    /// The name in the specification, as in `PUBLISH`.
+    public var description: String {
+        switch self {
+        case .connect: "CONNECT"
+        case .connack: "CONNACK"
+        case .publish: "PUBLISH"
+        case .puback: "PUBACK"
+        case .pubrec: "PUBREC"
+        case .pubrel: "PUBREL"
+        case .pubcomp: "PUBCOMP"
+        case .subscribe: "SUBSCRIBE"
+        case .suback: "SUBACK"
+        case .unsubscribe: "UNSUBSCRIBE"
+        case .unsuback: "UNSUBACK"
+        case .pingreq: "PINGREQ"
+        case .pingresp: "PINGRESP"
+        case .disconnect: "DISCONNECT"
+        case .auth: "AUTH"
+        }
+    }
+}
+
 /// CONNECT (section 3.1).
 public struct Connect: Sendable, Equatable {
     public var version: ProtocolVersion

@@ -3,3 +3,8 @@ public enum ProtocolVersion: UInt8, Sendable, Hashable, CaseIterable {
     case v3_1_1 = 4
     case v5 = 5
 }
+
+extension ProtocolVersion: CustomStringConvertible {
+    /// `3.1.1` or `5.0`
+    public var description: String { self == .v5 ? "5.0" : "3.1.1" }
+}
