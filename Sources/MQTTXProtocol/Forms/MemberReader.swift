@@ -4,6 +4,8 @@ import MQTTCore
 protocol MemberReader {
     /// The next member's name, or nil at the end; then exactly one of the others must follow.
     mutating func next() throws(MQTTXError) -> MemberName?
+    /// Passes over the member's value.
+    mutating func skip() throws(MQTTXError)
     /// The member's value if it is text; other values are passed over.
     mutating func text() throws(MQTTXError) -> String?
     /// The member's value, checked for form but not built.

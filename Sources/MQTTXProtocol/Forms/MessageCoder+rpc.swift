@@ -51,16 +51,16 @@ extension MessageCoder {
         case .json:
             members = try payload.withBytes { (bytes) throws(MQTTXError) in
                 var reader = try JSONMembers(bytes, of: payload)
-                return try RPCMembers(&reader)
+                return try RPCMembers(&reader, beside: properties)
             }
         case .messagePack:
             members = try payload.withBytes { (bytes) throws(MQTTXError) in
                 var reader = try MessagePackMembers(bytes, of: payload)
-                return try RPCMembers(&reader)
+                return try RPCMembers(&reader, beside: properties)
             }
         case .custom:
             var reader = try TreeReader(try decode(payload))
-            members = try RPCMembers(&reader)
+            members = try RPCMembers(&reader, beside: properties)
         }
         return try members.message(with: properties)
     }

@@ -3,6 +3,7 @@ import NIOCore
 
 /// The members of an RPC message's payload, not yet told apart as request or response.
 struct RPCMembers {
+    private let correlated: String?
     private var hasType = false
     private var type: String?
     private var requestID: String?
@@ -16,12 +17,20 @@ struct RPCMembers {
     private var extensions = JSONObject()
     private var unknown = JSONObject()
 
-    init(_ reader: inout some MemberReader) throws(MQTTXError) {
+    /// What the properties say need not be read from the payload a second time.
+    init(_ reader: inout some MemberReader, beside properties: Properties) throws(MQTTXError) {
+        correlated = try PropertyForm.requestID(in: properties)
+        replyTo = properties.responseTopic
+        callerID = properties.userProperty("caller_id")
+        let (hasReplyTo, hasCallerID) = (replyTo != nil, callerID != nil)
         while let name = try reader.next() {
             switch name {
             case .type:
                 hasType = true
                 type = try reader.text()
+            case .requestID where correlated != nil: try reader.skip()
+            case .replyTo where hasReplyTo: try reader.skip()
+            case .callerID where hasCallerID: try reader.skip()
             case .requestID: requestID = try reader.text()
             case .method:
                 hasMethod = true
@@ -40,7 +49,6 @@ struct RPCMembers {
     }
 
     func message(with properties: Properties) throws(MQTTXError) -> IncomingRPC {
-        let correlated = try PropertyForm.requestID(in: properties)
         let isRequest: Bool
         if hasType {
             switch type {
@@ -73,8 +81,7 @@ struct RPCMembers {
         try keep("error", error, in: &unknown)
         return RPCRequest(
             requestID: requestID, method: method, params: params ?? nil,
-            replyTo: properties.responseTopic ?? replyTo ?? "",
-            callerID: properties.userProperty("caller_id") ?? callerID ?? "",
+            replyTo: replyTo ?? "", callerID: callerID ?? "",
             extensions: PropertyForm.extensions(in: properties, over: extensions), unknownMembers: unknown)
     }
 
@@ -82,8 +89,8 @@ struct RPCMembers {
         var unknown = unknown
         try keep("params", params, in: &unknown)
         if let method { unknown["method"] = .string(method) }
-        if let replyTo { unknown["reply_to"] = .string(replyTo) }
-        if let callerID { unknown["caller_id"] = .string(callerID) }
+        if let replyTo, properties.responseTopic == nil { unknown["reply_to"] = .string(replyTo) }
+        if let callerID, properties.userProperty("caller_id") == nil { unknown["caller_id"] = .string(callerID) }
         return RPCResponse(
             requestID: requestID, outcome: try outcome(),
             extensions: PropertyForm.extensions(in: properties, over: extensions), unknownMembers: unknown)

@@ -15,6 +15,8 @@ struct TreeReader: MemberReader {
         return position < object.count ? MemberName(object[position].key) : nil
     }
 
+    mutating func skip() {}
+
     mutating func text() -> String? { object[position].value.stringValue }
 
     mutating func lazy() -> LazyValue { LazyValue(object[position].value) }

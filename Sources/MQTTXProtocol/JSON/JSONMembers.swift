@@ -41,6 +41,8 @@ struct JSONMembers: MemberReader {
         return MemberName(try key.string())
     }
 
+    mutating func skip() throws(MQTTXError) { try reader.skipValue() }
+
     mutating func text() throws(MQTTXError) -> String? {
         if reader.current == UInt8(ascii: "\"") { return try reader.string() }
         try reader.skipValue()

@@ -37,6 +37,8 @@ struct MessagePackMembers: MemberReader {
         return MemberName(try reader.key())
     }
 
+    mutating func skip() throws(MQTTXError) { try reader.skipValue() }
+
     mutating func text() throws(MQTTXError) -> String? {
         let start = reader
         if case .text(let range) = try reader.token() { return try reader.text(range) }

@@ -1,10 +1,12 @@
+import Synchronization
+
 /// Identifiers of requests.
 public enum RequestID {
     /// A new random identifier: a lowercase UUID of version 4 (RFC 9562, section 5.4).
     public static func make() -> String {
-        var generator = SystemRandomNumberGenerator()
-        let high = generator.next() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
-        let low = generator.next() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+        let random = RandomPool.shared.withLock { $0.take() }
+        let high = random.high & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
+        let low = random.low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
         return String(unsafeUninitializedCapacity: 36) { text in
             var position = 0
             for (half, word) in [high, low].enumerated() {
