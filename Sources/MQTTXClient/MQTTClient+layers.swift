@@ -1,6 +1,6 @@
 internal import Logging
 package import MQTTCore
-internal import NIOCore
+package import NIOCore
 internal import Synchronization
 
 /// What the layers above need beside the public API.
@@ -30,6 +30,16 @@ extension MQTTClient {
     }
 
     package func removeObserver(_ id: UInt64) { _ = core.shared.withLock { $0.observers.removeValue(forKey: id) } }
+
+    /// Hands messages to a sink, without waiting for the broker's word; ``Subscription/granted(within:)`` does that.
+    package func subscribeAtOnce(_ filter: String, _ sink: MessageSink) throws(MQTTXError) -> Subscription {
+        try core.subscribe(
+            try TopicFilter(filter), options: SubscriptionOptions(qos: .atLeastOnce),
+            action: .onReceipt(sink.receive, isExclusive: sink.isExclusive))
+    }
+
+    /// Where timers of higher layers run.
+    package var eventLoop: any EventLoop { core.eventLoop }
 
     /// A call begins to wait for a message: while any does, reading goes on into the reserve.
     package func beginAwaiting() {

@@ -73,9 +73,25 @@ extension MQTTClient {
         try await enqueue(topic, ByteBuffer(bytes: payload), qos: qos, retain: retain, properties: properties)
     }
 
+    /// Queues a message without ever waiting: for the receive path, and for what has a deadline of its own.
+    ///
+    /// - Throws: as ``enqueue(_:_:qos:retain:properties:)``, and ``ErrorCode/queueFull`` where that would wait.
+    package func offer(
+        _ topic: String, _ payload: ByteBuffer, qos: QoS, properties: Properties
+    ) throws(MQTTXError) -> PublishReceipt? {
+        try check(topic, payload, properties)
+        return try core.outbox.offer(Publish(topic: topic, payload: payload, qos: qos, properties: properties))
+    }
+
     private func submit(
         _ topic: String, _ payload: ByteBuffer, _ qos: QoS, _ retain: Bool, _ properties: Properties
     ) async throws -> PublishReceipt? {
+        try check(topic, payload, properties)
+        return try await core.outbox.submit(
+            Publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties))
+    }
+
+    private func check(_ topic: String, _ payload: ByteBuffer, _ properties: Properties) throws(MQTTXError) {
         let size = payload.readableBytes
         guard size <= core.config.maxPayloadSize else {
             throw MQTTXError(
@@ -84,8 +100,6 @@ extension MQTTClient {
         }
         try TopicName.validate(topic)
         if !properties.isEmpty { try Self.check(properties) }
-        return try await core.outbox.submit(
-            Publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties))
     }
 
     private static func check(_ properties: Properties) throws(MQTTXError) {

@@ -59,7 +59,8 @@ extension MQTTClient {
     /// Hands messages to a sink on the receive path; how RPC connects itself.
     @discardableResult
     public func subscribe(_ filter: String, qos: QoS = .atLeastOnce, _ sink: MessageSink) async throws -> Subscription {
-        try await subscribe(filter, SubscriptionOptions(qos: qos), .onReceipt(sink.receive))
+        try await subscribe(
+            filter, SubscriptionOptions(qos: qos), .onReceipt(sink.receive, isExclusive: sink.isExclusive))
     }
 
     private func subscribe(
@@ -95,9 +96,19 @@ extension MQTTClient {
 /// must return at once. The message counts as accepted when it returns.
 public struct MessageSink: Sendable {
     let receive: @Sendable (MQTTMessage) -> Void
+    let isExclusive: Bool
 
     /// - Parameter receive: must neither block nor take long: the whole connection waits for it.
-    public init(_ receive: @escaping @Sendable (MQTTMessage) -> Void) { self.receive = receive }
+    public init(_ receive: @escaping @Sendable (MQTTMessage) -> Void) {
+        self.receive = receive
+        isExclusive = false
+    }
+
+    /// A sink that shares no topic with another such sink: subscribing the second one is an error.
+    package init(exclusive receive: @escaping @Sendable (MQTTMessage) -> Void) {
+        self.receive = receive
+        isExclusive = true
+    }
 
     /// Hands a message in by hand.
     public func callAsFunction(_ message: MQTTMessage) { receive(message) }

@@ -137,8 +137,9 @@ final class ClientCore: Sendable {
         }
         let isFirst = shared.withLock { $0.connections == 1 }
         if !server.sessionPresent, lostMessages || (!isFirst && !config.cleanSession) { notify(.sessionLost) }
-        setState(.connected(server))
+        // Observers first: what they find waiting is of earlier connections.
         tell(.connected(server))
+        setState(.connected(server))
         outbox.flush()
     }
 

@@ -38,7 +38,7 @@ final class HandlerEntry: Sendable {
         /// Runs on a thread pool, since it blocks its thread.
         case blocking(@Sendable (MQTTMessage) throws -> Void)
         /// Runs on the event loop as the message arrives, and must return at once: replies to RPC calls.
-        case onReceipt(@Sendable (MQTTMessage) -> Void)
+        case onReceipt(@Sendable (MQTTMessage) -> Void, isExclusive: Bool)
     }
 
     let id: UInt64
@@ -52,6 +52,11 @@ final class HandlerEntry: Sendable {
 
     var isOnReceipt: Bool {
         if case .onReceipt = action { true } else { false }
+    }
+
+    /// Whether no other such handler may have the same topic filter.
+    var isExclusive: Bool {
+        if case .onReceipt(_, isExclusive: true) = action { true } else { false }
     }
 
     var isCancelled: Bool { cancelled.load(ordering: .relaxed) }

@@ -287,6 +287,6 @@ final class Inbound {
 extension HandlerEntry {
     /// Runs a handler of the receive path; others run on workers.
     fileprivate func receive(_ message: MQTTMessage) {
-        if case .onReceipt(let body) = action, !isCancelled { body(message) }
+        if case .onReceipt(let body, _) = action, !isCancelled { body(message) }
     }
 }

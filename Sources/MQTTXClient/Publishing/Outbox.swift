@@ -46,6 +46,19 @@ final class Outbox: Sendable {
         }
     }
 
+    /// Sends a message, or queues it; never waits.
+    ///
+    /// - Throws: ``ErrorCode/queueFull`` where ``submit(_:)`` would wait.
+    func offer(_ publish: Publish) throws(MQTTXError) -> PublishReceipt? {
+        let receipt = PublishReceipt()
+        switch access({ $0.submit(publish, receipt: receipt, completions: &$1) }) {
+        case .written: return nil
+        case .taken: return receipt
+        case .refused(let error): throw error
+        case .full: throw MQTTXError(.queueFull, "the queue of messages to be sent is full")
+        }
+    }
+
     /// - Returns: false when there is no connection.
     func request(_ request: PendingRequest) throws(MQTTXError) -> Bool {
         let (result, needsFlush) = state.withLock { state -> (Result<Bool, MQTTXError>, Bool) in

@@ -1,4 +1,4 @@
-internal import MQTTCore
+package import MQTTCore
 internal import Synchronization
 
 /// Stands for one message on its way; ``outcome`` tells how it ended.
@@ -9,6 +9,7 @@ public final class PublishReceipt: Sendable {
         var waiter: Waiter?
         var moreWaiters: [Waiter] = []
         var nextID = 0
+        var failed: (@Sendable (MQTTXError) -> Void)?
     }
 
     private struct Waiter {
@@ -52,16 +53,30 @@ public final class PublishReceipt: Sendable {
     /// The outcome, if it is there already.
     public var outcomeIfKnown: PublishOutcome? { state.withLock { $0.outcome } }
 
+    /// Calls the body if the message fails, on no particular thread and under no lock; the body must return at once.
+    /// Only one can be set.
+    package func onFailure(_ body: @escaping @Sendable (MQTTXError) -> Void) {
+        let outcome = state.withLock { state in
+            if state.outcome == nil { state.failed = body }
+            return state.outcome
+        }
+        if case .failed(let error) = outcome { body(error) }
+    }
+
     /// Only the first call counts.
     func complete(_ outcome: PublishOutcome) {
-        let (first, more) = state.withLock { state -> (Waiter?, [Waiter]) in
-            guard state.outcome == nil else { return (nil, []) }
+        let (first, more, failed) = state.withLock {
+            state -> (Waiter?, [Waiter], (@Sendable (MQTTXError) -> Void)?) in
+            guard state.outcome == nil else { return (nil, [], nil) }
             state.outcome = outcome
-            let waiters = (state.waiter, state.moreWaiters)
-            state.waiter = nil
-            if !state.moreWaiters.isEmpty { state.moreWaiters = [] }
-            return waiters
+            defer {
+                state.waiter = nil
+                if !state.moreWaiters.isEmpty { state.moreWaiters = [] }
+                state.failed = nil
+            }
+            return (state.waiter, state.moreWaiters, state.failed)
         }
+        if case .failed(let error) = outcome { failed?(error) }
         first?.continuation.resume(returning: outcome)
         for waiter in more { waiter.continuation.resume(returning: outcome) }
     }

@@ -14,7 +14,7 @@ extension ClientCore {
     ) throws(MQTTXError) -> Subscription {
         let server = shared.withLock { $0.server }
         if let server { try check(filter, server) }
-        let (entry, handler, mustRequest) = registry.add(filter, options: options, action: action)
+        let (entry, handler, mustRequest) = try registry.add(filter, options: options, action: action)
         _ = shared.withLock { $0.abandonedFilters.remove(filter.string) }
         if mustRequest, let server, let options = registry.markRequested(entry) {
             requestSubscriptions([(entry, options)], server: server)

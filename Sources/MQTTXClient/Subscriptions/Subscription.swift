@@ -28,6 +28,13 @@ public struct Subscription: Sendable, Identifiable {
         QoS(rawValue: try await core.registry.granted(entry, timeout: nil).rawValue) ?? .atMostOnce
     }
 
+    /// Waits for the broker's word for a while.
+    ///
+    /// - Throws: as ``granted()``, and ``ErrorCode/connectionTimeout``.
+    package func granted(within timeout: Duration) async throws {
+        _ = try await core.registry.granted(entry, timeout: timeout)
+    }
+
     /// Takes the handler away; the filter's last one also ends the subscription at the broker.
     ///
     /// - Throws: ``MQTTXError`` with ``ErrorCode/connectionTimeout`` if the broker does not answer; the handler is gone

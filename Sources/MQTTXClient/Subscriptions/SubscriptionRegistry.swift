@@ -53,13 +53,18 @@ final class SubscriptionRegistry: Sendable {
     /// Adds a handler.
     ///
     /// - Returns: the entry, the handler's id, and whether the broker has to be asked.
+    /// - Throws: ``ErrorCode/subscribeFailed`` for a second exclusive handler of one filter, shared or not.
     func add(
         _ filter: TopicFilter, options: SubscriptionOptions, action: HandlerEntry.Action
-    ) -> (entry: Entry, handler: HandlerEntry, mustRequest: Bool) {
+    ) throws(MQTTXError) -> (entry: Entry, handler: HandlerEntry, mustRequest: Bool) {
         defer { generation.add(1, ordering: .releasing) }
-        return state.withLock { state in
+        return try state.withLock { state throws(MQTTXError) in
             state.nextHandlerID += 1
             let handler = HandlerEntry(id: state.nextHandlerID, action: action)
+            if handler.isExclusive, Self.hasExclusive(filter, state) {
+                throw MQTTXError(
+                    .subscribeFailed, "another endpoint of this client is subscribed to '\(filter.string)' already")
+            }
             if let entry = state.entries[filter.string] {
                 entry.handlers.append(handler)
                 var merged = options
@@ -80,6 +85,12 @@ final class SubscriptionRegistry: Sendable {
             state.entries[filter.string] = entry
             state.bySlot[slot, default: []].append(entry)
             return (entry, handler, true)
+        }
+    }
+
+    private static func hasExclusive(_ filter: TopicFilter, _ state: borrowing State) -> Bool {
+        state.entries.values.contains { entry in
+            entry.filter.filter == filter.filter && entry.handlers.contains(where: \.isExclusive)
         }
     }
 
