@@ -1,0 +1,27 @@
+internal import MQTTXClient
+
+/// Events of a subscription, one after another. See ``EventChannelManager/stream(_:qos:)``.
+public struct EventStream: AsyncSequence, Sendable {
+    public typealias Element = (topic: String, event: Event)
+    public typealias Failure = any Error
+
+    let messages: MessageStream
+    let decoder: EventDecoder
+
+    public func makeAsyncIterator() -> Iterator {
+        Iterator(messages: messages.makeAsyncIterator(), decoder: decoder)
+    }
+
+    public struct Iterator: AsyncIteratorProtocol {
+        let messages: MessageStream.Iterator
+        let decoder: EventDecoder
+
+        /// The next event; what can't be decoded is dropped and counted.
+        public func next() async throws -> Element? {
+            while let message = try await messages.next() {
+                if let event = decoder.event(in: message) { return (message.topic, event) }
+            }
+            return nil
+        }
+    }
+}

@@ -1,0 +1,58 @@
+internal import MQTTCore
+internal import MQTTXClient
+internal import MQTTXProtocol
+internal import Synchronization
+
+/// Where responses to our calls come in: a topic and its subscription.
+final class Inbox: Sendable {
+    private struct State {
+        var topic: String?
+        var isChosen = false
+        var subscription: Subscription?
+    }
+
+    private let state = Mutex(State())
+
+    /// The topic that was chosen, whose subscription may be somebody else's.
+    func choose(_ topic: String, _ subscription: Subscription?) {
+        state.withLock { $0 = State(topic: topic, isChosen: true, subscription: subscription) }
+    }
+
+    /// The topic chosen, or nil if it goes by the client's identifier.
+    var chosenTopic: String? { state.withLock { $0.isChosen ? $0.topic : nil } }
+
+    /// The reply topic, with its subscription under way; the identifier may be another after a reconnect.
+    func open(
+        clientID: String, _ subscribe: (String) throws(MQTTXError) -> Subscription
+    ) throws(MQTTXError) -> (topic: String, subscription: Subscription?) {
+        try state.withLock { state throws(MQTTXError) in
+            if let topic = state.topic {
+                // Compared without making the topic anew: this is on the way of every call.
+                if state.isChosen || topic.utf8.dropFirst(Self.prefix.utf8.count).elementsEqual(clientID.utf8) {
+                    return (topic, state.subscription)
+                }
+            }
+            let topic = Self.prefix + clientID
+            let subscription = try subscribe(topic)
+            state = State(topic: topic, subscription: subscription)
+            return (topic, subscription)
+        }
+    }
+
+    /// The broker refused the subscription: the next call asks again.
+    func refused(_ subscription: Subscription) {
+        state.withLock { state in
+            guard !state.isChosen, state.subscription?.id == subscription.id else { return }
+            state = State()
+        }
+    }
+
+    func close() -> Subscription? {
+        state.withLock { state in
+            defer { state.subscription = nil }
+            return state.subscription
+        }
+    }
+
+    private static let prefix = "rpc/r/"
+}

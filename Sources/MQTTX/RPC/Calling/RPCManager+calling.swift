@@ -1,0 +1,104 @@
+internal import MQTTCore
+internal import MQTTXClient
+internal import MQTTXProtocol
+internal import NIOCore
+
+extension RPCManager {
+    /// One call, from the request to the result.
+    func send(
+        _ topic: String, _ method: String, _ params: LazyValue, timeout: Duration?, replyTo: String?
+    ) async throws -> LazyValue {
+        try Task.checkCancellation()
+        guard let server = client.server else {
+            throw MQTTXError(.notConnected, "the client is not connected")
+        }
+        let form = try MessageForm.choose(config.form, server.version)
+        let timeout = timeout ?? config.defaultTimeout
+        func late() -> MQTTXError {
+            MQTTXError(.rpcTimeout, "no response from '\(topic)' to '\(method)' within \(timeout)")
+        }
+        guard timeout > .zero else { throw late() }
+        let deadline = NIODeadline.now() + TimeAmount(timeout)
+        let id = RequestID.make()
+        try core.calls.begin(id, deadline: deadline)
+        client.beginAwaiting()
+        defer { client.endAwaiting() }
+        do {
+            let replyTo = try await replyTopic(replyTo, server.clientID, deadline)
+            let (payload, properties) = try core.coder.encode(
+                RPCRequest(
+                    requestID: id, method: method, params: params, replyTo: replyTo, callerID: server.clientID),
+                as: form)
+            let receipt = try await publish(topic, payload, properties, deadline)
+            receipt?.onFailure { [core] in core.calls.complete(id, .failed($0)) }
+        } catch {
+            core.calls.abandon(id)
+            throw error is DeadlinePassed ? late() : error
+        }
+        switch await core.calls.wait(id) {
+        case .timedOut: throw late()
+        case .cancelled: throw CancellationError()
+        case .failed(let error): throw error
+        case .response(let response):
+            switch response.outcome {
+            case .result(let value): return value
+            case .error(let text): throw RPCErrorText.error(from: text)
+            }
+        }
+    }
+
+    /// Where the response is to come in, once the broker has granted the subscription.
+    private func replyTopic(
+        _ named: String?, _ clientID: String, _ deadline: NIODeadline
+    ) async throws -> String {
+        if let named {
+            try TopicName.validate(named)
+            return named
+        }
+        let (topic, subscription) = try core.inbox.open(clientID: clientID) { (topic) throws(MQTTXError) in
+            try client.subscribeAtOnce(topic, handleRPCMessage)
+        }
+        guard let subscription, subscription.grantedQoS == nil else { return topic }
+        do {
+            try await subscription.granted(within: Duration(deadline - .now()))
+        } catch ErrorCode.connectionTimeout {
+            throw DeadlinePassed()
+        } catch let error as MQTTXError {
+            core.inbox.refused(subscription)
+            throw error
+        }
+        return topic
+    }
+
+    /// Hands the request in; waits for room in a full queue, but not beyond the deadline.
+    private func publish(
+        _ topic: String, _ payload: ByteBuffer, _ properties: Properties, _ deadline: NIODeadline
+    ) async throws -> PublishReceipt? {
+        do throws(MQTTXError) {
+            return try client.offer(topic, payload, qos: .atLeastOnce, properties: properties)
+        } catch {
+            guard error.code == .queueFull else { throw error }
+        }
+        let client = client
+        return try await Self.before(deadline) {
+            try await client.enqueue(topic, payload, qos: .atLeastOnce, properties: properties)
+        }
+    }
+
+    private static func before(
+        _ deadline: NIODeadline, _ body: @escaping @Sendable () async throws -> PublishReceipt
+    ) async throws -> PublishReceipt? {
+        try await withThrowingTaskGroup(of: PublishReceipt.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                try await Task.sleep(for: Duration(deadline - .now()))
+                throw DeadlinePassed()
+            }
+            defer { group.cancelAll() }
+            return try await group.next()
+        }
+    }
+}
+
+/// The call's time ran out before its request was sent.
+private struct DeadlinePassed: Error {}
