@@ -98,6 +98,14 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "MQTTXBrokerTests",
+            dependencies: [
+                "MQTTCore", "MQTTNetwork", "MQTTXBroker", "MQTTXTesting", nio("NIOCore"), nio("NIOPosix"), collections,
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "MQTTXProtocolTests",
             dependencies: ["MQTTCore", "MQTTXProtocol", nio("NIOCore")],
             swiftSettings: settings),

@@ -1,0 +1,73 @@
+import Crypto
+import CryptoExtras
+import Foundation
+public import MQTTCore
+import NIOPosix
+import Synchronization
+
+/// A password file in mosquitto's format, as `mosquitto_passwd` writes it: `user:$7$iterations$salt$hash` (PBKDF2 with
+/// SHA-512) or `user:$6$salt$hash` (SHA-512).
+///
+/// ```swift
+/// BrokerConfig(…).authenticator = try PasswordFile(path: "/etc/mosquitto/passwd")
+/// ```
+public final class PasswordFile: Authenticator {
+    private let path: String?
+    private let entries: Mutex<[String: PasswordHash]>
+    /// More rounds than this in a file are a mistake, or an attempt to stall.
+    static let maximumIterations = 10_000_000
+
+    /// Reads a file.
+    ///
+    /// - Throws: `MQTTXError` with code `.authenticationFailed` that names the file and line which can't be used.
+    public init(path: String) throws(MQTTXError) {
+        self.path = path
+        entries = Mutex(try Self.parse(Self.read(path), name: path))
+    }
+
+    /// Takes the contents of such a file.
+    public init(contents: String) throws(MQTTXError) {
+        path = nil
+        entries = Mutex(try Self.parse(contents, name: "the password file"))
+    }
+
+    /// Reads the file again. When it can't be used the old entries stay.
+    public func reload() throws(MQTTXError) {
+        guard let path else { return }
+        let new = try Self.parse(Self.read(path), name: path)
+        entries.withLock { $0 = new }
+    }
+
+    public func authenticate(_ attempt: ConnectAttempt) async -> AuthenticationResult {
+        guard let username = attempt.username, let password = attempt.password else { return .refused() }
+        let known = entries.withLock { $0[username] }
+        // An unknown user costs as much time as a known one.
+        let hash = known ?? PasswordHash.placeholder
+        let isRight = await hash.matchesOnThread(password)
+        return known != nil && isRight ? .accepted() : .refused()
+    }
+
+    static func read(_ path: String) throws(MQTTXError) -> String {
+        do {
+            return try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw MQTTXError(.authenticationFailed, "cannot read \(path): \(error.localizedDescription)", cause: error)
+        }
+    }
+
+    private static func parse(_ contents: String, name: String) throws(MQTTXError) -> [String: PasswordHash] {
+        var entries: [String: PasswordHash] = [:]
+        for (index, line) in contents.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let text = line.trimmingCharacters(in: .whitespacesAndNewlines)
+            if text.isEmpty || text.hasPrefix("#") { continue }
+            guard let colon = text.firstIndex(of: ":"), colon > text.startIndex else {
+                throw MQTTXError(.authenticationFailed, "\(name), line \(index + 1): no user name before a colon")
+            }
+            guard let hash = PasswordHash(String(text[text.index(after: colon)...])) else {
+                throw MQTTXError(.authenticationFailed, "\(name), line \(index + 1): the hash is of no known kind")
+            }
+            entries[String(text[..<colon])] = hash
+        }
+        return entries
+    }
+}
