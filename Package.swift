@@ -80,7 +80,7 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "MQTTXTesting",
-            dependencies: ["MQTTX", "MQTTXBroker", nio("NIOCore"), nio("NIOPosix"), logging],
+            dependencies: ["MQTTCore", "MQTTX", "MQTTXBroker", nio("NIOCore"), nio("NIOPosix"), collections, logging],
             swiftSettings: settings),
         .target(
             name: "MQTTXProtobuf",

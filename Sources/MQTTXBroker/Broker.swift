@@ -110,6 +110,12 @@ public final class Broker: Sendable {
         await endConnections(core.connections(), code)
     }
 
+    /// Answers every CONNECT with that code; nil ends it. For tests.
+    package func refuseConnections(_ code: ReasonCode?) { core.refusal = code }
+
+    /// Closes new connections at once. For tests.
+    package func stopAccepting(_ stops: Bool) { core.setDeaf(stops) }
+
     /// Ends it: clients of MQTT 5.0 are told that the server shuts down (0x8B). Harmless when it has ended already.
     public func stop() async throws {
         let isFirst = isStopped.withLock { isStopped in

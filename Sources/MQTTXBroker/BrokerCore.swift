@@ -18,6 +18,8 @@ final class BrokerCore: Sendable {
 
     private struct State {
         var isStopping = false
+        var isDeaf = false
+        var refusal: ReasonCode?
         var connections: [ObjectIdentifier: ClientConnection] = [:]
     }
 
@@ -79,7 +81,9 @@ final class BrokerCore: Sendable {
     /// - Returns: whether there is room for one more.
     func opened(_ connection: ClientConnection) -> Bool {
         state.withLock { state in
-            guard !state.isStopping, state.connections.count < config.maximumConnections else { return false }
+            guard !state.isStopping, !state.isDeaf, state.connections.count < config.maximumConnections else {
+                return false
+            }
             state.connections[ObjectIdentifier(connection)] = connection
             return true
         }
@@ -96,6 +100,15 @@ final class BrokerCore: Sendable {
             return Array(state.connections.values)
         }
     }
+
+    /// What every CONNECT is answered with, if not by its merits.
+    var refusal: ReasonCode? {
+        get { state.withLock { $0.refusal } }
+        set { state.withLock { $0.refusal = newValue } }
+    }
+
+    /// Whether new connections are closed at once.
+    func setDeaf(_ isDeaf: Bool) { state.withLock { $0.isDeaf = isDeaf } }
 
     // MARK: Sessions
 

@@ -240,7 +240,10 @@ extension ServerHandshake {
         if connect.version == .v5, let reason {
             properties.reasonString = reason
         }
-        return .refuse(.connack(ConnAck(reasonCode: code, properties: properties)))
+        // 3.1.1 tells a wrong password (4) and not allowed (5) apart; servers answer 5 to both, and clients know that.
+        let isOldRefusal = connect.version == .v3_1_1 && code == .badUserNameOrPassword
+        return .refuse(
+            .connack(ConnAck(reasonCode: isOldRefusal ? .notAuthorized : code, properties: properties)))
     }
 
     private mutating func violation(_ message: String) -> Action {

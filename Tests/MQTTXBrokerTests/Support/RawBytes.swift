@@ -4,7 +4,7 @@ import NIOPosix
 /// Bytes to a port and back, without any idea of MQTT.
 enum RawBytes {
     /// Sends the bytes and returns what comes until the other side closes.
-    static func exchange(_ port: Int, _ bytes: [UInt8]) async throws -> [UInt8] {
+    static func exchange(_ port: Int, _ bytes: [UInt8], patience: TimeAmount = .seconds(10)) async throws -> [UInt8] {
         let group = MultiThreadedEventLoopGroup.singleton
         let collected = group.any().makePromise(of: [UInt8].self)
         let channel = try await ClientBootstrap(group: group)
@@ -14,11 +14,16 @@ enum RawBytes {
                 }
             }
             .connect(host: "127.0.0.1", port: port).get()
-        let timeout = channel.eventLoop.scheduleTask(in: .seconds(10)) { channel.close(promise: nil) }
+        let timeout = channel.eventLoop.scheduleTask(in: patience) { channel.close(promise: nil) }
         // The broker may have closed already, which is an answer too.
         try? await channel.writeAndFlush(ByteBuffer(bytes: bytes))
         defer { timeout.cancel() }
         return try await collected.futureResult.get()
+    }
+
+    /// The same, but ends the connection itself when the other side does not within a moment.
+    static func exchangeOrCut(_ port: Int, _ bytes: [UInt8]) async throws -> [UInt8] {
+        try await exchange(port, bytes, patience: .milliseconds(50))
     }
 
     private final class Collector: ChannelInboundHandler {
