@@ -21,7 +21,7 @@ extension TLSConfig {
         configuration.applicationProtocols = applicationProtocols ?? [transport.applicationProtocol]
         configuration.certificateVerification = verification
         configuration.shutdownTimeout = TLSMaterial.shutdownTimeout
-        if let cipherSuites { configuration.cipherSuites = cipherSuites }
+        try TLSCipherSuite.apply(cipherSuites, to: &configuration)
         if let authorities = TLSSource(file: caCerts, bytes: caCertificates, name: "the CA certificates") {
             configuration.trustRoots = .certificates(try TLSMaterial.certificates(authorities))
         }

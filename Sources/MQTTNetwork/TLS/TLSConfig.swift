@@ -34,8 +34,8 @@ public struct TLSConfig: Sendable, Hashable {
     public var serverName: String?
     /// The oldest version of TLS that is accepted.
     public var minimumVersion: Version
-    /// Cipher suites for TLS 1.2 in OpenSSL's notation. Nil leaves the library's choice.
-    public var cipherSuites: String?
+    /// The cipher suites for TLS 1.2, the preferred first; at least one. Nil leaves the library's choice.
+    public var cipherSuites: [TLSCipherSuite]?
 
     public init(
         enabled: Bool = false, caCerts: String? = nil, certFile: String? = nil, keyFile: String? = nil,
@@ -43,7 +43,7 @@ public struct TLSConfig: Sendable, Hashable {
         caCertificates: [UInt8]? = nil, certificateChain: [UInt8]? = nil, privateKey: [UInt8]? = nil,
         pkcs12File: String? = nil, passphrase: String? = nil,
         applicationProtocols: [String]? = nil, serverName: String? = nil,
-        minimumVersion: Version = .v1_2, cipherSuites: String? = nil
+        minimumVersion: Version = .v1_2, cipherSuites: [TLSCipherSuite]? = nil
     ) {
         self.enabled = enabled
         self.caCerts = caCerts

@@ -16,7 +16,7 @@ extension TLSServerConfig {
         configuration.minimumTLSVersion = minimumVersion.version
         configuration.applicationProtocols = [transport.applicationProtocol]
         configuration.shutdownTimeout = TLSMaterial.shutdownTimeout
-        if let cipherSuites { configuration.cipherSuites = cipherSuites }
+        try TLSCipherSuite.apply(cipherSuites, to: &configuration)
         if let authorities = TLSSource(file: caFile, bytes: caCertificates, name: "the CA certificates") {
             configuration.trustRoots = .certificates(try TLSMaterial.certificates(authorities))
             configuration.certificateVerification =

@@ -25,14 +25,14 @@ public struct TLSServerConfig: Sendable, Hashable {
     public var passphrase: String?
     /// The oldest version of TLS that is accepted.
     public var minimumVersion: TLSConfig.Version
-    /// Cipher suites for TLS 1.2 in OpenSSL's notation. Nil leaves the library's choice.
-    public var cipherSuites: String?
+    /// The cipher suites for TLS 1.2, the preferred first; at least one. Nil leaves the library's choice.
+    public var cipherSuites: [TLSCipherSuite]?
 
     public init(
         certFile: String? = nil, keyFile: String? = nil, caFile: String? = nil, requireClientCertificate: Bool = false,
         certificateChain: [UInt8]? = nil, privateKey: [UInt8]? = nil, caCertificates: [UInt8]? = nil,
         pkcs12File: String? = nil, passphrase: String? = nil, minimumVersion: TLSConfig.Version = .v1_2,
-        cipherSuites: String? = nil
+        cipherSuites: [TLSCipherSuite]? = nil
     ) {
         self.certFile = certFile
         self.keyFile = keyFile

@@ -37,6 +37,7 @@ enum ProxyHandshake {
 
     private static let encoderName = "proxy request"
     private static let decoderName = "proxy answer"
+    private static let watcherName = "proxy errors"
 
     private static func httpConnect(
         _ host: String, _ port: Int, credentials: String?, on channel: any Channel, timeout: Duration
@@ -60,8 +61,9 @@ enum ProxyHandshake {
         do {
             try pipeline.addHandler(HTTPRequestEncoder(), name: encoderName)
             try pipeline.addHandler(decoder, name: decoderName)
+            try pipeline.addHandler(ProxyErrorWatcher(promise), name: watcherName)
             // Last, for it sends its request as soon as it is there.
-            try pipeline.addHandler(connect)
+            try pipeline.addHandler(connect, position: .after(decoder))
         } catch {
             promise.fail(error)
         }
@@ -69,16 +71,32 @@ enum ProxyHandshake {
             throw MQTTXError(
                 .connectionFailed, "the proxy gives no connection to \(host): \(words(error))", cause: error)
         }
+        .flatMap { channel.pipeline.removeHandler(name: watcherName) }
         .flatMap { channel.pipeline.removeHandler(name: decoderName) }
         .flatMap { channel.pipeline.removeHandler(name: encoderName) }
     }
 
     private static func words(_ error: any Error) -> String {
+        if error is HTTPParserError { return "it does not speak HTTP" }
         guard let error = error as? NIOHTTP1ProxyConnectHandler.Error else { return NetworkFailure.words(for: error) }
         switch error {
         case .proxyAuthenticationRequired(): return "it wants a user name and a password (407)"
         case .remoteConnectionClosed(), .channelUnexpectedlyInactive(): return "it closed the connection"
         default: return String(describing: error)
         }
+    }
+}
+
+/// The library's handler lets errors pass, those of the HTTP decoder too.
+private final class ProxyErrorWatcher: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPClientResponsePart
+
+    private let promise: EventLoopPromise<Void>
+
+    init(_ promise: EventLoopPromise<Void>) { self.promise = promise }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        promise.fail(error)
+        context.close(promise: nil)
     }
 }
