@@ -120,5 +120,12 @@ let package = Package(
             name: "MQTTCoreTests",
             dependencies: ["MQTTCore", nio("NIOCore")],
             swiftSettings: settings),
+        .testTarget(
+            name: "MQTTNetworkTests",
+            dependencies: [
+                "MQTTNetwork", "MQTTCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOEmbedded"), logging,
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: settings),
     ]
 )
