@@ -98,6 +98,10 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "MQTTXClientTests",
+            dependencies: ["MQTTXClient", "MQTTCore", "MQTTNetwork", nio("NIOCore"), nio("NIOPosix")],
+            swiftSettings: settings),
+        .testTarget(
             name: "MQTTXBrokerTests",
             dependencies: [
                 "MQTTCore", "MQTTNetwork", "MQTTXBroker", "MQTTXTesting", nio("NIOCore"), nio("NIOPosix"), collections,

@@ -2,6 +2,7 @@ internal import Logging
 internal import MQTTCore
 internal import MQTTNetwork
 internal import NIOCore
+internal import Synchronization
 
 /// One connection to the broker, from CONNECT to its end. Belongs to the event loop; the machines in it decide, it
 /// carries out.
@@ -79,7 +80,7 @@ final class ClientConnection: PacketReceiver {
         case .packet(let packet):
             receive(packet)
         case .skippedPublish(let publish):
-            inbound.skipped(publish)
+            skip(publish, connection)
         }
     }
 
@@ -95,6 +96,18 @@ final class ClientConnection: PacketReceiver {
         if case .violation(let error) = inbound.receive(publish, from: connection) {
             violated(error, on: connection)
         }
+    }
+
+    private func skip(_ skipped: SkippedPublish, _ connection: PacketConnection) {
+        var publish = Publish(topic: skipped.topic, payload: ByteBuffer(), properties: skipped.properties)
+        if connect.version == .v5, publish.topic.isEmpty || publish.properties.topicAlias != nil {
+            do throws(MQTTXError) {
+                try aliases.resolve(&publish)
+            } catch {
+                return violated(error, on: connection)
+            }
+        }
+        inbound.skipped(skipped, topic: publish.topic)
     }
 
     private func receive(_ packet: Packet) {
@@ -264,8 +277,7 @@ final class ClientConnection: PacketReceiver {
     }
 
     /// Handlers have returned.
-    func completed(_ tickets: [(IncomingFlight.Ticket, ReasonCode)]) {
-        for (ticket, reasonCode) in tickets { inbound.incoming.complete(ticket, reasonCode: reasonCode) }
+    func completed() {
         sendReady()
         core.outbox.flush()
         resumeIfPossible()
@@ -305,6 +317,7 @@ final class ClientConnection: PacketReceiver {
     private func pause() {
         guard let connection, !connection.isReadingPaused else { return }
         connection.pauseReading()
+        core.paused.isPaused.store(true, ordering: .relaxed)
         keepAlive?.setReading(false, now: .now)
         watchPause()
     }
@@ -323,6 +336,7 @@ final class ClientConnection: PacketReceiver {
         guard inbound.hasRoomAgain || (core.awaitsAnswer && !inbound.mustPause { true }) else { return }
         pauseTimer?.cancel()
         pauseTimer = nil
+        core.paused.isPaused.store(false, ordering: .relaxed)
         keepAlive?.setReading(true, now: .now)
         connection.resumeReading()
     }

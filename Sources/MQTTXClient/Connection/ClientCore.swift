@@ -73,17 +73,30 @@ final class ClientCore: Sendable {
         self.acknowledgements = acknowledgements
         let current = NIOLoopBoundBox<ClientConnection?>.makeBoxSendingValue(nil, eventLoop: eventLoop)
         self.current = current
+        let paused = PauseFlag()
+        self.paused = paused
         dispatch = DispatchQueue(
             logger: config.logger, notify: notify,
             completed: { acknowledgements.append($0) },
-            chunkDone: {})
+            chunkDone: {
+                guard paused.isPaused.load(ordering: .relaxed) else { return }
+                eventLoop.execute { current.value?.resumeIfPossible() }
+            })
         let inboundBox = LazyInbound(
             registry: registry, dispatch: dispatch, config: config, notify: notify, acknowledgements: acknowledgements)
-        inbound = inboundBox.bind(to: eventLoop)
+        let inbound = inboundBox.bind(to: eventLoop)
+        self.inbound = inbound
+        eventLoop.execute {
+            acknowledgements.onDrain { tickets in
+                for (ticket, reasonCode) in tickets { inbound.value.incoming.complete(ticket, reasonCode: reasonCode) }
+                current.value?.completed()
+            }
+        }
     }
 
     let notify: @Sendable (Notice) -> Void
     let noticesDropped: DropCounter
+    let paused: PauseFlag
 
     private static func generatedID() -> String {
         let letters = Array("0123456789abcdefghijklmnopqrstuvwxyz")
@@ -166,6 +179,11 @@ final class ClientCore: Sendable {
         guard let target = ServerReference(reference) else { return }
         shared.withLock { $0.redirect = (target.host, target.port ?? config.brokerPort) }
     }
+}
+
+/// Tells workers that reading has stopped and what they finish may let it go on.
+final class PauseFlag: Sendable {
+    let isPaused = Atomic<Bool>(false)
 }
 
 /// Notices that nobody took in time.

@@ -21,9 +21,9 @@ final class AcknowledgementQueue: Sendable {
     /// What the event loop does with them; set once, on the event loop.
     func onDrain(_ body: @escaping ([(IncomingFlight.Ticket, ReasonCode)]) -> Void) { drain.value = body }
 
-    func append(_ tickets: [IncomingFlight.Ticket], reasonCode: ReasonCode = .success) {
+    func append(_ tickets: [(IncomingFlight.Ticket, ReasonCode)]) {
         let mustSchedule = state.withLock { state in
-            for ticket in tickets { state.tickets.append((ticket, reasonCode)) }
+            state.tickets += tickets
             defer { state.isScheduled = true }
             return !state.isScheduled
         }
@@ -49,5 +49,5 @@ final class Acknowledger: Sendable {
         self.queue = queue
     }
 
-    func acknowledge(_ reasonCode: ReasonCode) { queue.append([ticket], reasonCode: reasonCode) }
+    func acknowledge(_ reasonCode: ReasonCode) { queue.append([(ticket, reasonCode)]) }
 }

@@ -28,13 +28,13 @@ final class DispatchQueue: Sendable {
     let pinned = PinnedBytes()
     private let logger: Logger
     /// Called on a worker's thread with the acknowledgements that handlers have earned.
-    private let completed: @Sendable ([IncomingFlight.Ticket]) -> Void
+    private let completed: @Sendable ([(IncomingFlight.Ticket, ReasonCode)]) -> Void
     private let chunkDone: @Sendable () -> Void
     private let notify: @Sendable (Notice) -> Void
 
     init(
         logger: Logger, notify: @escaping @Sendable (Notice) -> Void,
-        completed: @escaping @Sendable ([IncomingFlight.Ticket]) -> Void, chunkDone: @escaping @Sendable () -> Void
+        completed: @escaping @Sendable ([(IncomingFlight.Ticket, ReasonCode)]) -> Void, chunkDone: @escaping @Sendable () -> Void
     ) {
         self.logger = logger
         self.notify = notify
@@ -85,15 +85,16 @@ final class DispatchQueue: Sendable {
 
     /// One worker: runs handlers until ``stop()``.
     func work() async {
-        var tickets: [IncomingFlight.Ticket] = []
+        var tickets: [(IncomingFlight.Ticket, ReasonCode)] = []
         let clock = ContinuousClock()
         while let (lane, chunk) = await nextChunk() {
             let start = clock.now
             var failures = 0
             for delivery in chunk {
-                failures += await handle(delivery)
+                let thrown = await handle(delivery)
+                failures += thrown
                 if let ticket = delivery.ticket {
-                    tickets.append(ticket)
+                    tickets.append((ticket, thrown == 0 ? .success : .unspecifiedError))
                     if tickets.count >= 32 || chunk.count == 1 {
                         completed(tickets)
                         tickets.removeAll(keepingCapacity: true)

@@ -100,9 +100,9 @@ final class Inbound {
     }
 
     /// A payload beyond the limit was skipped: it is acknowledged, since it would come again for ever.
-    func skipped(_ publish: SkippedPublish) {
+    func skipped(_ publish: SkippedPublish, topic: String) {
         statistics.payloadsSkipped += 1
-        notify(.payloadSkipped(topic: publish.topic, size: publish.payloadSize))
+        notify(.payloadSkipped(topic: topic, size: publish.payloadSize))
         guard publish.qos != .atMostOnce,
             case .deliver(let ticket) = incoming.receive(packetID: publish.packetID, qos: publish.qos)
         else { return }

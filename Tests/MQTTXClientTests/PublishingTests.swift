@@ -1,0 +1,248 @@
+import MQTTCore
+import NIOCore
+import Testing
+
+@testable import MQTTXClient
+
+@Suite("Publishing", .timeLimit(.minutes(1)))
+struct PublishingTests {
+    @Test("QoS 1 completes at PUBACK, QoS 2 at PUBCOMP (4.3.2, 4.3.3)")
+    func completes() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(&connections)
+            async let one = client.publish("a", "1", qos: .atLeastOnce)
+            let first = try await connection.nextPublish()
+            #expect(first.qos == .atLeastOnce && !first.dup && first.packetID != 0)
+            try await connection.send(
+                .puback(Acknowledgement(packetID: first.packetID, reasonCode: .noMatchingSubscribers)))
+            #expect(try await one == .noMatchingSubscribers)
+
+            let two = try await client.enqueue("a", "2", qos: .exactlyOnce)
+            let second = try await connection.nextPublish()
+            try await connection.send(.pubrec(Acknowledgement(packetID: second.packetID)))
+            #expect(try await connection.next() == .pubrel(Acknowledgement(packetID: second.packetID)))
+            #expect(two.outcomeIfKnown == nil)
+            try await connection.send(.pubcomp(Acknowledgement(packetID: second.packetID)))
+            #expect(try await two.outcome.get() == .success)
+            await client.disconnect()
+        }
+    }
+
+    @Test(
+        "A refused message fails with the code that its reason stands for",
+        arguments: [
+            (ReasonCode.notAuthorized, ErrorCode.permissionDenied), (.quotaExceeded, .publishFailed),
+            (.topicNameInvalid, .invalidTopic), (.packetTooLarge, .packetTooLarge),
+        ], [QoS.atLeastOnce, .exactlyOnce])
+    func refused(pair: (ReasonCode, ErrorCode), qos: QoS) async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(&connections)
+            let receipt = try await client.enqueue("a", "1", qos: qos)
+            let id = try await connection.nextPublish().packetID
+            let ack = Acknowledgement(packetID: id, reasonCode: pair.0)
+            try await connection.send(qos == .atLeastOnce ? .puback(ack) : .pubrec(ack))
+            guard case .failed(let error) = try await receipt.outcome else { throw ScriptedConnection.Unexpected() }
+            #expect(error.code == pair.1)
+            #expect(error.reasonCode == pair.0)
+            await client.disconnect()
+        }
+    }
+
+    @Test("No more than the Receive Maximum is in flight, and order is kept (4.9)")
+    func receiveMaximum() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(
+                &connections, properties: .with { $0.receiveMaximum = 2 })
+            for number in 1...5 { try await client.enqueue("a", "\(number)", qos: .atLeastOnce) }
+            var open: [UInt16] = []
+            for number in 1...5 {
+                let publish = try await connection.nextPublish()
+                #expect(String(buffer: publish.payload) == "\(number)")
+                open.append(publish.packetID)
+                #expect(open.count <= 2)
+                // Two are out before the first is acknowledged; from then on one leaves for each that ends.
+                if number >= 2 { try await connection.send(.puback(Acknowledgement(packetID: open.removeFirst()))) }
+            }
+            let statistics = await client.statistics
+            #expect(statistics.messagesSent == 5)
+            await client.disconnect()
+        }
+    }
+
+    @Test("With the session kept, what was in flight is sent again, in order, marked DUP (MQTT-4.4.0-1)")
+    func resends() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, first) = try await broker.connect(&connections)
+            let one = try await client.enqueue("a", "1", qos: .atLeastOnce)
+            let two = try await client.enqueue("a", "2", qos: .exactlyOnce)
+            let three = try await client.enqueue("a", "3", qos: .exactlyOnce)
+            let ids = [try await first.nextPublish(), try await first.nextPublish(), try await first.nextPublish()].map(
+                \.packetID)
+            try await first.send(.pubrec(Acknowledgement(packetID: ids[1])))
+            #expect(try await first.next() == .pubrel(Acknowledgement(packetID: ids[1])))
+            await first.close()
+
+            let second = try #require(await connections.next())
+            try await second.accept(sessionPresent: true)
+            let again = try await second.nextPublish()
+            #expect(again.dup && again.packetID == ids[0])
+            #expect(try await second.next() == .pubrel(Acknowledgement(packetID: ids[1])))
+            let last = try await second.nextPublish()
+            #expect(last.dup && last.packetID == ids[2])
+            try await second.send(
+                .puback(Acknowledgement(packetID: ids[0])), .pubcomp(Acknowledgement(packetID: ids[1])),
+                .pubrec(Acknowledgement(packetID: ids[2])))
+            #expect(try await second.next() == .pubrel(Acknowledgement(packetID: ids[2])))
+            try await second.send(.pubcomp(Acknowledgement(packetID: ids[2])))
+            for receipt in [one, two, three] { #expect(try await receipt.outcome.get() == .success) }
+            await client.disconnect()
+        }
+    }
+
+    @Test("With the session lost, QoS 1 goes out as new and QoS 2 ends as unknown, or as configured", arguments: [LostSessionPolicy.outcomeUnknown, .sendAgain])
+    func lostSession(policy: LostSessionPolicy) async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, first) = try await broker.connect(&connections) { $0.lostSessionQoS2 = policy }
+            let one = try await client.enqueue("a", "1", qos: .atLeastOnce)
+            let two = try await client.enqueue("a", "2", qos: .exactlyOnce)
+            _ = try await (first.nextPublish(), first.nextPublish())
+            await first.close()
+            let second = try #require(await connections.next())
+            try await second.accept(sessionPresent: false)
+            let again = try await second.nextPublish()
+            #expect(!again.dup && String(buffer: again.payload) == "1")
+            try await second.send(.puback(Acknowledgement(packetID: again.packetID)))
+            #expect(try await one.outcome.get() == .success)
+            switch policy {
+            case .outcomeUnknown:
+                await #expect(throws: ErrorCode.publishFailed) { _ = try await two.outcome.get() }
+            case .sendAgain:
+                let publish = try await second.nextPublish()
+                #expect(!publish.dup && String(buffer: publish.payload) == "2")
+            }
+            await client.disconnect()
+        }
+    }
+
+    @Test("Messages published while the connection is away go out with the next one")
+    func offlineQueue() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, first) = try await broker.connect(&connections)
+            await first.close()
+            for await state in client.states where !state.isConnected { break }
+            let receipts = [
+                try await client.enqueue("a", "0"), try await client.enqueue("a", "1", qos: .atLeastOnce),
+            ]
+            let second = try #require(await connections.next())
+            try await second.accept()
+            #expect(String(buffer: try await second.nextPublish().payload) == "0")
+            let publish = try await second.nextPublish()
+            #expect(String(buffer: publish.payload) == "1")
+            try await second.send(.puback(Acknowledgement(packetID: publish.packetID)))
+            for receipt in receipts { _ = try await receipt.outcome.get() }
+            await client.disconnect()
+        }
+    }
+
+    @Test("A full queue follows its policy", arguments: [QueuePolicy.fail, .dropOldest, .dropNewest])
+    func fullQueue(policy: QueuePolicy) async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, _) = try await broker.connect(&connections, properties: .with { $0.receiveMaximum = 1 }) {
+                $0.maxQueuedMessages = 1
+                $0.queuePolicy = policy
+            }
+            _ = try await client.enqueue("a", "in flight", qos: .atLeastOnce)
+            let queued = try await client.enqueue("a", "queued", qos: .atLeastOnce)
+            switch policy {
+            case .dropOldest:
+                _ = try await client.enqueue("a", "next", qos: .atLeastOnce)
+                await #expect(throws: ErrorCode.queueFull) { _ = try await queued.outcome.get() }
+            default:
+                await #expect(throws: ErrorCode.queueFull) { try await client.enqueue("a", "next", qos: .atLeastOnce) }
+                #expect(queued.outcomeIfKnown == nil)
+            }
+            await client.disconnect()
+        }
+    }
+
+    @Test("A full queue makes a publisher wait until there is room, by default")
+    func waitsForRoom() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(
+                &connections, properties: .with { $0.receiveMaximum = 1 }
+            ) { $0.maxQueuedMessages = 1 }
+            try await client.enqueue("a", "1", qos: .atLeastOnce)
+            try await client.enqueue("a", "2", qos: .atLeastOnce)
+            let third = Task { try await client.enqueue("a", "3", qos: .atLeastOnce) }
+            let fourth = Task { try await client.enqueue("a", "4", qos: .atLeastOnce) }
+            fourth.cancel()
+            await #expect(throws: CancellationError.self) { _ = try await fourth.value }
+            for number in 1...3 {
+                let publish = try await connection.nextPublish()
+                #expect(String(buffer: publish.payload) == "\(number)")
+                try await connection.send(.puback(Acknowledgement(packetID: publish.packetID)))
+            }
+            _ = try await third.value.outcome.get()
+            await client.disconnect()
+        }
+    }
+
+    @Test("What can't be sent is refused before anything is sent")
+    func refusedLocally() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, _) = try await broker.connect(
+                &connections,
+                properties: .with {
+                    $0.maximumQoS = 1
+                    $0.retainAvailable = 0
+                    $0.maximumPacketSize = 100
+                }
+            ) { $0.maxPayloadSize = 1_000 }
+            await #expect(throws: ErrorCode.payloadTooLarge) {
+                try await client.publish("a", [UInt8](repeating: 0, count: 1_001))
+            }
+            await #expect(throws: ErrorCode.packetTooLarge) {
+                try await client.publish("a", [UInt8](repeating: 0, count: 100), qos: .atLeastOnce)
+            }
+            for topic in ["a/+", "#", "", "a\u{0}b"] {
+                await #expect(throws: MQTTXError.self) { try await client.publish(topic, "x") }
+            }
+            let qos = await #expect(throws: MQTTXError.self) { try await client.publish("a", "x", qos: .exactlyOnce) }
+            #expect(qos?.reasonCode == .qosNotSupported)
+            let retain = await #expect(throws: MQTTXError.self) { try await client.publish("a", "x", retain: true) }
+            #expect(retain?.reasonCode == .retainNotSupported)
+            await client.disconnect()
+            await #expect(throws: ErrorCode.notConnected) { try await client.publish("a", "x") }
+        }
+    }
+
+    @Test("Topics get aliases when the broker takes them (3.3.2.3.4)")
+    func aliases() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(
+                &connections, properties: .with { $0.topicAliasMaximum = 1 })
+            for topic in ["a", "a", "b", "a"] { try await client.publish(topic, "x") }
+            var seen: [String] = []
+            for _ in 0..<4 {
+                let publish = try await connection.nextPublish()
+                seen.append("\(publish.topic):\(publish.properties.topicAlias ?? 0)")
+            }
+            #expect(seen == ["a:1", ":1", "b:0", ":1"])
+            await client.disconnect()
+        }
+    }
+
+    @Test("Disconnecting with a drain waits for acknowledgements")
+    func drains() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(&connections)
+            let receipt = try await client.enqueue("a", "1", qos: .atLeastOnce)
+            async let disconnecting: Void = client.disconnect(drain: .seconds(30))
+            let id = try await connection.nextPublish().packetID
+            try await connection.send(.puback(Acknowledgement(packetID: id)))
+            #expect(try await connection.next() == .disconnect(Disconnect()))
+            await disconnecting
+            #expect(try await receipt.outcome.get() == .success)
+        }
+    }
+}

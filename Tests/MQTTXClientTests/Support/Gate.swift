@@ -1,0 +1,43 @@
+import Synchronization
+
+/// Lets tasks wait until a test opens it.
+final class Gate: Sendable {
+    private let state = Mutex<(isOpen: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = state.withLock { state in
+                if !state.isOpen { state.waiters.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
+
+    func open() {
+        let waiters = state.withLock { state in
+            defer { state = (true, []) }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+}
+
+/// What handlers saw, in order, for a test to await.
+final class Log<Element: Sendable>: Sendable {
+    private let stream: AsyncStream<Element>
+    private let continuation: AsyncStream<Element>.Continuation
+
+    init() { (stream, continuation) = AsyncStream.makeStream(of: Element.self) }
+
+    func add(_ element: Element) { continuation.yield(element) }
+
+    func next(_ count: Int) async -> [Element] {
+        var elements: [Element] = []
+        for await element in stream {
+            elements.append(element)
+            if elements.count == count { break }
+        }
+        return elements
+    }
+}
