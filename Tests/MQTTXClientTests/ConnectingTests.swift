@@ -32,7 +32,9 @@ struct ConnectingTests {
             #expect(connect.will?.topic == "gone")
             #expect(connect.properties.sessionExpiryInterval == 3_600)
             await client.disconnect()
-            guard case .disconnect(let disconnect) = try await connection.next() else { throw ScriptedConnection.Unexpected() }
+            guard case .disconnect(let disconnect) = try await connection.next() else {
+                throw ScriptedConnection.Unexpected()
+            }
             #expect(disconnect.reasonCode == .success)
             #expect(!client.isConnected)
         }
@@ -63,11 +65,11 @@ struct ConnectingTests {
     func doesNotFallBack() async throws {
         try await ScriptedBroker.run { broker, connections in
             let client = MQTTClient(broker.config())
-            async let connecting: Void = client.connect()
+            let connecting = Task { try await client.connect() }
             let first = try #require(await connections.next())
             _ = try await first.nextConnect()
             try await first.send(.connack(ConnAck(reasonCode: .unsupportedProtocolVersion)))
-            await #expect(throws: MQTTXError.self) { try await connecting }
+            await #expect(throws: MQTTXError.self) { try await connecting.value }
         }
     }
 
@@ -81,11 +83,11 @@ struct ConnectingTests {
     func refused(reason: ReasonCode, code: ErrorCode) async throws {
         try await ScriptedBroker.run { broker, connections in
             let client = MQTTClient(broker.config())
-            async let connecting: Void = client.connect()
+            let connecting = Task { try await client.connect() }
             let connection = try #require(await connections.next())
             _ = try await connection.nextConnect()
             try await connection.send(.connack(ConnAck(reasonCode: reason)))
-            let error = await #expect(throws: MQTTXError.self) { try await connecting }
+            let error = await #expect(throws: MQTTXError.self) { try await connecting.value }
             #expect(error?.code == code)
             #expect(error?.reasonCode == reason)
         }
@@ -177,7 +179,7 @@ struct ConnectingTests {
             await first.close()
             guard case .failed(let error) = try await receipt.outcome else { throw ScriptedConnection.Unexpected() }
             #expect(error.code == .connectionLost)
-            await #expect(throws: ErrorCode.notConnected) { try await client.publish("a", "b") }
+            await expectError(.notConnected) { try await client.publish("a", "b") }
         }
     }
 
@@ -238,7 +240,7 @@ struct ConnectingTests {
 extension ScriptedBroker {
     /// A connected client and the broker's end of its connection.
     func connect(
-        _ connections: inout AsyncStream<ScriptedConnection>.Iterator, properties: Properties = .init(),
+        _ connections: ScriptedConnections, properties: Properties = .init(),
         _ change: (inout MQTTConfig) -> Void = { _ in }
     ) async throws -> (MQTTClient, ScriptedConnection) {
         let client = MQTTClient(config(change))

@@ -9,7 +9,7 @@ struct PublishingTests {
     @Test("QoS 1 completes at PUBACK, QoS 2 at PUBCOMP (4.3.2, 4.3.3)")
     func completes() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections)
+            let (client, connection) = try await broker.connect(connections)
             async let one = client.publish("a", "1", qos: .atLeastOnce)
             let first = try await connection.nextPublish()
             #expect(first.qos == .atLeastOnce && !first.dup && first.packetID != 0)
@@ -36,7 +36,7 @@ struct PublishingTests {
         ], [QoS.atLeastOnce, .exactlyOnce])
     func refused(pair: (ReasonCode, ErrorCode), qos: QoS) async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections)
+            let (client, connection) = try await broker.connect(connections)
             let receipt = try await client.enqueue("a", "1", qos: qos)
             let id = try await connection.nextPublish().packetID
             let ack = Acknowledgement(packetID: id, reasonCode: pair.0)
@@ -52,7 +52,7 @@ struct PublishingTests {
     func receiveMaximum() async throws {
         try await ScriptedBroker.run { broker, connections in
             let (client, connection) = try await broker.connect(
-                &connections, properties: .with { $0.receiveMaximum = 2 })
+                connections, properties: .with { $0.receiveMaximum = 2 })
             for number in 1...5 { try await client.enqueue("a", "\(number)", qos: .atLeastOnce) }
             var open: [UInt16] = []
             for number in 1...5 {
@@ -72,7 +72,7 @@ struct PublishingTests {
     @Test("With the session kept, what was in flight is sent again, in order, marked DUP (MQTT-4.4.0-1)")
     func resends() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, first) = try await broker.connect(&connections)
+            let (client, first) = try await broker.connect(connections)
             let one = try await client.enqueue("a", "1", qos: .atLeastOnce)
             let two = try await client.enqueue("a", "2", qos: .exactlyOnce)
             let three = try await client.enqueue("a", "3", qos: .exactlyOnce)
@@ -99,10 +99,12 @@ struct PublishingTests {
         }
     }
 
-    @Test("With the session lost, QoS 1 goes out as new and QoS 2 ends as unknown, or as configured", arguments: [LostSessionPolicy.outcomeUnknown, .sendAgain])
+    @Test(
+        "With the session lost, QoS 1 goes out as new and QoS 2 ends as unknown, or as configured",
+        arguments: [LostSessionPolicy.outcomeUnknown, .sendAgain])
     func lostSession(policy: LostSessionPolicy) async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, first) = try await broker.connect(&connections) { $0.lostSessionQoS2 = policy }
+            let (client, first) = try await broker.connect(connections) { $0.lostSessionQoS2 = policy }
             let one = try await client.enqueue("a", "1", qos: .atLeastOnce)
             let two = try await client.enqueue("a", "2", qos: .exactlyOnce)
             _ = try await (first.nextPublish(), first.nextPublish())
@@ -115,7 +117,7 @@ struct PublishingTests {
             #expect(try await one.outcome.get() == .success)
             switch policy {
             case .outcomeUnknown:
-                await #expect(throws: ErrorCode.publishFailed) { _ = try await two.outcome.get() }
+                await expectError(.publishFailed) { _ = try await two.outcome.get() }
             case .sendAgain:
                 let publish = try await second.nextPublish()
                 #expect(!publish.dup && String(buffer: publish.payload) == "2")
@@ -127,7 +129,7 @@ struct PublishingTests {
     @Test("Messages published while the connection is away go out with the next one")
     func offlineQueue() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, first) = try await broker.connect(&connections)
+            let (client, first) = try await broker.connect(connections)
             await first.close()
             for await state in client.states where !state.isConnected { break }
             let receipts = [
@@ -147,7 +149,7 @@ struct PublishingTests {
     @Test("A full queue follows its policy", arguments: [QueuePolicy.fail, .dropOldest, .dropNewest])
     func fullQueue(policy: QueuePolicy) async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, _) = try await broker.connect(&connections, properties: .with { $0.receiveMaximum = 1 }) {
+            let (client, _) = try await broker.connect(connections, properties: .with { $0.receiveMaximum = 1 }) {
                 $0.maxQueuedMessages = 1
                 $0.queuePolicy = policy
             }
@@ -156,9 +158,9 @@ struct PublishingTests {
             switch policy {
             case .dropOldest:
                 _ = try await client.enqueue("a", "next", qos: .atLeastOnce)
-                await #expect(throws: ErrorCode.queueFull) { _ = try await queued.outcome.get() }
+                await expectError(.queueFull) { _ = try await queued.outcome.get() }
             default:
-                await #expect(throws: ErrorCode.queueFull) { try await client.enqueue("a", "next", qos: .atLeastOnce) }
+                await expectError(.queueFull) { try await client.enqueue("a", "next", qos: .atLeastOnce) }
                 #expect(queued.outcomeIfKnown == nil)
             }
             await client.disconnect()
@@ -169,7 +171,7 @@ struct PublishingTests {
     func waitsForRoom() async throws {
         try await ScriptedBroker.run { broker, connections in
             let (client, connection) = try await broker.connect(
-                &connections, properties: .with { $0.receiveMaximum = 1 }
+                connections, properties: .with { $0.receiveMaximum = 1 }
             ) { $0.maxQueuedMessages = 1 }
             try await client.enqueue("a", "1", qos: .atLeastOnce)
             try await client.enqueue("a", "2", qos: .atLeastOnce)
@@ -191,17 +193,17 @@ struct PublishingTests {
     func refusedLocally() async throws {
         try await ScriptedBroker.run { broker, connections in
             let (client, _) = try await broker.connect(
-                &connections,
+                connections,
                 properties: .with {
                     $0.maximumQoS = 1
                     $0.retainAvailable = 0
                     $0.maximumPacketSize = 100
                 }
             ) { $0.maxPayloadSize = 1_000 }
-            await #expect(throws: ErrorCode.payloadTooLarge) {
+            await expectError(.payloadTooLarge) {
                 try await client.publish("a", [UInt8](repeating: 0, count: 1_001))
             }
-            await #expect(throws: ErrorCode.packetTooLarge) {
+            await expectError(.packetTooLarge) {
                 try await client.publish("a", [UInt8](repeating: 0, count: 100), qos: .atLeastOnce)
             }
             for topic in ["a/+", "#", "", "a\u{0}b"] {
@@ -212,7 +214,7 @@ struct PublishingTests {
             let retain = await #expect(throws: MQTTXError.self) { try await client.publish("a", "x", retain: true) }
             #expect(retain?.reasonCode == .retainNotSupported)
             await client.disconnect()
-            await #expect(throws: ErrorCode.notConnected) { try await client.publish("a", "x") }
+            await expectError(.notConnected) { try await client.publish("a", "x") }
         }
     }
 
@@ -220,7 +222,7 @@ struct PublishingTests {
     func aliases() async throws {
         try await ScriptedBroker.run { broker, connections in
             let (client, connection) = try await broker.connect(
-                &connections, properties: .with { $0.topicAliasMaximum = 1 })
+                connections, properties: .with { $0.topicAliasMaximum = 1 })
             for topic in ["a", "a", "b", "a"] { try await client.publish(topic, "x") }
             var seen: [String] = []
             for _ in 0..<4 {
@@ -235,7 +237,7 @@ struct PublishingTests {
     @Test("Disconnecting with a drain waits for acknowledgements")
     func drains() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections)
+            let (client, connection) = try await broker.connect(connections)
             let receipt = try await client.enqueue("a", "1", qos: .atLeastOnce)
             async let disconnecting: Void = client.disconnect(drain: .seconds(30))
             let id = try await connection.nextPublish().packetID

@@ -14,7 +14,7 @@ struct ReceivingTests {
     @Test("Acknowledgements go out in the order received, however handlers end (MQTT-4.6.0-2)")
     func acknowledgementOrder() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections)
+            let (client, connection) = try await broker.connect(connections)
             let gate = Gate()
             let started = Log<String>()
             async let subscribing = client.subscribe("#") { message in
@@ -36,7 +36,7 @@ struct ReceivingTests {
     @Test("Messages of one topic are handled one at a time in order; other topics go on")
     func topicOrder() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections)
+            let (client, connection) = try await broker.connect(connections)
             let gate = Gate()
             let log = Log<String>()
             async let subscribing = client.subscribe("#") { message in
@@ -58,7 +58,7 @@ struct ReceivingTests {
     @Test("A QoS 2 message that comes twice is handled once, and a late PUBREL is answered (4.3.3)")
     func exactlyOnce() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections)
+            let (client, connection) = try await broker.connect(connections)
             let log = Log<String>()
             async let subscribing = client.subscribe("#", qos: .exactlyOnce) { log.add($0.string ?? "") }
             try await connection.grant()
@@ -82,7 +82,7 @@ struct ReceivingTests {
     @Test("While an operation of ours waits and the broker is silent, the oldest are acknowledged early")
     func earlyAcknowledgement() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections)
+            let (client, connection) = try await broker.connect(connections)
             let gate = Gate()
             async let subscribing = client.subscribe("#") { _ in await gate.wait() }
             try await connection.grant()
@@ -104,7 +104,7 @@ struct ReceivingTests {
     func throwingHandler() async throws {
         struct Mistake: Error {}
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections)
+            let (client, connection) = try await broker.connect(connections)
             async let subscribing = client.subscribe("#") { (_: MQTTMessage) in throw Mistake() }
             try await connection.grant()
             _ = try await subscribing
@@ -120,7 +120,7 @@ struct ReceivingTests {
     @Test("A message that comes before its handler waits for it")
     func parking() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections)
+            let (client, connection) = try await broker.connect(connections)
             var notices = client.notices.makeAsyncIterator()
             try await connection.send(message("a", "early", id: 1))
             guard case .messageParked(let topic) = await notices.next() else { throw ScriptedConnection.Unexpected() }
@@ -128,7 +128,9 @@ struct ReceivingTests {
             let log = Log<String>()
             async let subscribing = client.subscribe("a") { log.add($0.string ?? "") }
             #expect(await log.next(1) == ["early"])
-            guard case .subscribe(let subscribe) = try await connection.next() else { throw ScriptedConnection.Unexpected() }
+            guard case .subscribe(let subscribe) = try await connection.next() else {
+                throw ScriptedConnection.Unexpected()
+            }
             try await connection.send(.suback(SubAck(packetID: subscribe.packetID, reasonCodes: [.grantedQoS1])))
             _ = try await subscribing
             #expect(try await connection.next() == .puback(Acknowledgement(packetID: 1)))
@@ -139,7 +141,7 @@ struct ReceivingTests {
     @Test("Where filters overlap, subscription identifiers make each handler run once (MQTT 5.0)")
     func overlapping() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections)
+            let (client, connection) = try await broker.connect(connections)
             let log = Log<String>()
             async let first = client.subscribe("a/#") { _ in log.add("a/#") }
             let one = try await connection.grant()
@@ -160,10 +162,12 @@ struct ReceivingTests {
         }
     }
 
-    @Test("A payload over the limit is skipped, acknowledged, counted and told of", arguments: [ProtocolVersion.v3_1_1, .v5])
+    @Test(
+        "A payload over the limit is skipped, acknowledged, counted and told of",
+        arguments: [ProtocolVersion.v3_1_1, .v5])
     func oversized(version: ProtocolVersion) async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections) {
+            let (client, connection) = try await broker.connect(connections) {
                 $0.version = version
                 $0.maxPayloadSize = 1_000
             }
@@ -177,7 +181,9 @@ struct ReceivingTests {
             #expect(await log.next(1) == [1])
             #expect(try await connection.next() == .puback(Acknowledgement(packetID: 1)))
             #expect(try await connection.next() == .puback(Acknowledgement(packetID: 2)))
-            guard case .payloadSkipped("big", 20_000) = await notices.next() else { throw ScriptedConnection.Unexpected() }
+            guard case .payloadSkipped("big", 20_000) = await notices.next() else {
+                throw ScriptedConnection.Unexpected()
+            }
             #expect(await client.statistics.payloadsSkipped == 1)
             await client.disconnect()
         }
@@ -186,7 +192,7 @@ struct ReceivingTests {
     @Test("Topic aliases of the broker are resolved (3.3.2.3.4)")
     func aliases() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections)
+            let (client, connection) = try await broker.connect(connections)
             let log = Log<String>()
             async let subscribing = client.subscribe("#") { log.add($0.topic) }
             try await connection.grant()
@@ -207,7 +213,7 @@ struct ReceivingTests {
     @Test("A handler may publish and subscribe on the same client")
     func handlerCallsOut() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections) { $0.numWorkers = 1 }
+            let (client, connection) = try await broker.connect(connections) { $0.numWorkers = 1 }
             let done = Log<String>()
             async let subscribing = client.subscribe("a") { _ in
                 try await client.publish("b", "x", qos: .atLeastOnce)
@@ -228,7 +234,7 @@ struct ReceivingTests {
     @Test("Acknowledging by hand is in the program's hands")
     func manual() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections) { $0.acknowledgement = .manual }
+            let (client, connection) = try await broker.connect(connections) { $0.acknowledgement = .manual }
             let log = Log<MQTTMessage>()
             async let subscribing = client.subscribe("#") { log.add($0) }
             try await connection.grant()
@@ -248,7 +254,7 @@ struct ReceivingTests {
     @Test("A broker that exceeds our Receive Maximum is told so (0x93)")
     func quota() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections) {
+            let (client, connection) = try await broker.connect(connections) {
                 $0.receiveMaximum = 1
                 $0.acknowledgement = .manual
             }
@@ -264,7 +270,7 @@ struct ReceivingTests {
     @Test("A stream hands over messages one by one and ends its subscription with the iteration")
     func stream() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections)
+            let (client, connection) = try await broker.connect(connections)
             let reading = Task {
                 var texts: [String] = []
                 for try await message in client.messages("a") {
@@ -290,7 +296,7 @@ struct ReceivingTests {
     @Test("A blocking handler holds up nobody else")
     func blocking() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections) { $0.numWorkers = 2 }
+            let (client, connection) = try await broker.connect(connections) { $0.numWorkers = 2 }
             let log = Log<String>()
             async let subscribing = client.subscribe("#", blocking: true) { (message: MQTTMessage) throws -> Void in
                 log.add(message.topic)

@@ -9,8 +9,10 @@ struct SubscribingTests {
     @Test("A refused subscription is an error where it was asked for")
     func refused() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections)
-            for (reason, code) in [(ReasonCode.notAuthorized, ErrorCode.permissionDenied), (.quotaExceeded, .subscribeFailed)] {
+            let (client, connection) = try await broker.connect(connections)
+            for (reason, code) in [
+                (ReasonCode.notAuthorized, ErrorCode.permissionDenied), (.quotaExceeded, .subscribeFailed),
+            ] {
                 let subscribing = Task { try await client.subscribe("a") { _ in } }
                 let subscribe = try await connection.nextSubscribe()
                 try await connection.send(.suback(SubAck(packetID: subscribe.packetID, reasonCodes: [reason])))
@@ -26,10 +28,12 @@ struct SubscribingTests {
         }
     }
 
-    @Test("A filter that breaks the rules is refused before anything is sent", arguments: ["a/#/b", "a#", "a+/b", "", "$share//a"])
+    @Test(
+        "A filter that breaks the rules is refused before anything is sent",
+        arguments: ["a/#/b", "a#", "a+/b", "", "$share//a"])
     func invalid(filter: String) async throws {
         let client = MQTTClient(MQTTConfig())
-        await #expect(throws: ErrorCode.invalidTopic) { try await client.subscribe(filter) { _ in } }
+        await expectError(.invalidTopic) { try await client.subscribe(filter) { _ in } }
     }
 
     @Test("Subscriptions made before the connection are asked for with it, few packets for many filters")
@@ -53,7 +57,7 @@ struct SubscribingTests {
     @Test("Subscriptions are restored when the session is lost, and left alone when it is kept")
     func restored() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, first) = try await broker.connect(&connections)
+            let (client, first) = try await broker.connect(connections)
             async let subscribing = client.subscribe("a/#", qos: .exactlyOnce) { _ in }
             try await first.grant()
             _ = try await subscribing
@@ -76,7 +80,7 @@ struct SubscribingTests {
     @Test("A SUBSCRIBE that was not answered is asked for again on the next connection")
     func askedAgain() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, first) = try await broker.connect(&connections)
+            let (client, first) = try await broker.connect(connections)
             async let subscribing = client.subscribe("a") { _ in }
             _ = try await first.nextSubscribe()
             await first.close()
@@ -91,7 +95,7 @@ struct SubscribingTests {
     @Test("Several handlers of a filter share one subscription; the last one's end ends it")
     func severalHandlers() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(&connections)
+            let (client, connection) = try await broker.connect(connections)
             let log = Log<String>()
             async let adding = client.subscribe("a") { _ in log.add("one") }
             try await connection.grant()
@@ -103,7 +107,9 @@ struct SubscribingTests {
             try await connection.send(.publish(Publish(topic: "a", payload: ByteBuffer())))
             #expect(await log.next(1) == ["two"])
             async let cancelling: Void = two.cancel()
-            guard case .unsubscribe(let packet) = try await connection.next() else { throw ScriptedConnection.Unexpected() }
+            guard case .unsubscribe(let packet) = try await connection.next() else {
+                throw ScriptedConnection.Unexpected()
+            }
             #expect(packet.filters == ["a"])
             try await connection.send(.unsuback(UnsubAck(packetID: packet.packetID, reasonCodes: [.success])))
             try await cancelling
@@ -115,13 +121,13 @@ struct SubscribingTests {
     func notOffered() async throws {
         try await ScriptedBroker.run { broker, connections in
             let (client, _) = try await broker.connect(
-                &connections,
+                connections,
                 properties: .with {
                     $0.wildcardSubscriptionAvailable = 0
                     $0.sharedSubscriptionAvailable = 0
                 })
-            await #expect(throws: ErrorCode.subscribeFailed) { try await client.subscribe("a/#") { _ in } }
-            await #expect(throws: ErrorCode.subscribeFailed) { try await client.subscribe("$share/g/a") { _ in } }
+            await expectError(.subscribeFailed) { try await client.subscribe("a/#") { _ in } }
+            await expectError(.subscribeFailed) { try await client.subscribe("$share/g/a") { _ in } }
             await client.disconnect()
         }
     }
@@ -129,8 +135,8 @@ struct SubscribingTests {
     @Test("A broker that does not answer is given up in time")
     func timeout() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, _) = try await broker.connect(&connections) { $0.operationTimeout = .milliseconds(100) }
-            await #expect(throws: ErrorCode.connectionTimeout) { try await client.subscribe("a") { _ in } }
+            let (client, _) = try await broker.connect(connections) { $0.operationTimeout = .milliseconds(100) }
+            await expectError(.connectionTimeout) { try await client.subscribe("a") { _ in } }
             await client.disconnect()
         }
     }

@@ -34,7 +34,8 @@ final class DispatchQueue: Sendable {
 
     init(
         logger: Logger, notify: @escaping @Sendable (Notice) -> Void,
-        completed: @escaping @Sendable ([(IncomingFlight.Ticket, ReasonCode)]) -> Void, chunkDone: @escaping @Sendable () -> Void
+        completed: @escaping @Sendable ([(IncomingFlight.Ticket, ReasonCode)]) -> Void,
+        chunkDone: @escaping @Sendable () -> Void
     ) {
         self.logger = logger
         self.notify = notify

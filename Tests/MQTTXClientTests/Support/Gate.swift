@@ -1,4 +1,6 @@
+import MQTTCore
 import Synchronization
+import Testing
 
 /// Lets tasks wait until a test opens it.
 final class Gate: Sendable {
@@ -39,5 +41,23 @@ final class Log<Element: Sendable>: Sendable {
             if elements.count == count { break }
         }
         return elements
+    }
+}
+
+/// Expects an `MQTTXError` with that code.
+@discardableResult
+func expectError<T>(
+    _ code: ErrorCode, sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws -> T
+) async -> MQTTXError? {
+    do {
+        _ = try await body()
+        Issue.record("no error, expected \(code)", sourceLocation: sourceLocation)
+        return nil
+    } catch let error as MQTTXError {
+        #expect(error.code == code, sourceLocation: sourceLocation)
+        return error
+    } catch {
+        Issue.record(error, sourceLocation: sourceLocation)
+        return nil
     }
 }

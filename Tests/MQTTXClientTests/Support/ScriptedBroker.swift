@@ -10,20 +10,18 @@ import Synchronization
 final class ScriptedBroker: Sendable {
     private let listener: BoundListener
     private let group: MultiThreadedEventLoopGroup
-    private let connections: AsyncStream<ScriptedConnection>
 
     let port: Int
 
-    private init(listener: BoundListener, connections: AsyncStream<ScriptedConnection>) {
+    private init(listener: BoundListener) {
         self.listener = listener
-        self.connections = connections
         group = .singleton
         port = listener.port ?? 0
     }
 
     /// Runs the body with a broker and stops it afterwards.
     static func run(
-        port: Int = 0, _ body: (ScriptedBroker, inout AsyncStream<ScriptedConnection>.Iterator) async throws -> Void
+        port: Int = 0, _ body: (ScriptedBroker, ScriptedConnections) async throws -> Void
     ) async throws {
         let (stream, continuation) = AsyncStream.makeStream(of: ScriptedConnection.self)
         let listener = try await Listener.bind(
@@ -35,10 +33,9 @@ final class ScriptedBroker: Sendable {
             continuation.yield(connection)
             return PacketConnection(decoder: decoder, receiver: ScriptedReceiver(connection))
         }
-        let broker = ScriptedBroker(listener: listener, connections: stream)
-        var iterator = stream.makeAsyncIterator()
+        let broker = ScriptedBroker(listener: listener)
         do {
-            try await body(broker, &iterator)
+            try await body(broker, ScriptedConnections(stream: stream))
             await listener.close()
         } catch {
             await listener.close()
@@ -51,6 +48,16 @@ final class ScriptedBroker: Sendable {
         config.reconnect.interval = .milliseconds(20)
         change(&config)
         return config
+    }
+}
+
+/// The connections that clients make, one after another.
+struct ScriptedConnections: Sendable {
+    fileprivate let stream: AsyncStream<ScriptedConnection>
+
+    func next() async -> ScriptedConnection? {
+        for await connection in stream { return connection }
+        return nil
     }
 }
 
