@@ -32,7 +32,7 @@ struct PublishingTests {
         "A refused message fails with the code that its reason stands for",
         arguments: [
             (ReasonCode.notAuthorized, ErrorCode.permissionDenied), (.quotaExceeded, .publishFailed),
-            (.topicNameInvalid, .invalidTopic), (.packetTooLarge, .packetTooLarge),
+            (.topicNameInvalid, .invalidTopic),
         ], [QoS.atLeastOnce, .exactlyOnce])
     func refused(pair: (ReasonCode, ErrorCode), qos: QoS) async throws {
         try await ScriptedBroker.run { broker, connections in
