@@ -114,6 +114,10 @@ let package = Package(
             dependencies: ["MQTTCore", "MQTTXProtocol", nio("NIOCore")],
             swiftSettings: settings),
         .testTarget(
+            name: "MQTTXTests",
+            dependencies: ["MQTTX", "MQTTXBroker", nio("NIOCore"), nio("NIOPosix"), logging],
+            swiftSettings: settings),
+        .testTarget(
             name: "MQTTXProtobufTests",
             dependencies: [
                 "MQTTCore", "MQTTXProtocol", "MQTTXProtobuf", nio("NIOCore"),

@@ -37,7 +37,7 @@ public final class ConventionalRPCManager: RPCEndpoint {
     public init(
         _ client: MQTTClient, myTopic: String, group: String? = nil, config: RPCConfig = RPCConfig(),
         codec: any Codec = .json, authCallback: RPCAuthCallback? = nil,
-        register: (RPCManager) throws -> Void = { _ in }
+        register: (RPCManager) throws -> Void
     ) async throws {
         try TopicName.validate(myTopic)
         let manager = RPCManager(client, config: config, codec: codec, authCallback: authCallback)
@@ -51,6 +51,16 @@ public final class ConventionalRPCManager: RPCEndpoint {
             subscription = try await client.subscribe(myTopic, manager.handleRPCMessage)
             manager.core.inbox.choose(myTopic, subscription)
         }
+    }
+
+    /// Subscribes at once. Methods that are registered afterwards may miss the first requests.
+    public convenience init(
+        _ client: MQTTClient, myTopic: String, group: String? = nil, config: RPCConfig = RPCConfig(),
+        codec: any Codec = .json, authCallback: RPCAuthCallback? = nil
+    ) async throws {
+        try await self.init(
+            client, myTopic: myTopic, group: group, config: config, codec: codec, authCallback: authCallback,
+            register: { _ in })
     }
 
     /// The client that carries the messages.
