@@ -73,7 +73,8 @@ public final class ConventionalRPCManager: RPCEndpoint {
     public func ready() async throws { try await subscription.granted() }
 
     /// Ends the endpoint: unsubscribes, so that no more requests come; calls that wait fail with
-    /// ``ErrorCode/notConnected``; handlers that run are cancelled. Returns when they have returned.
+    /// ``ErrorCode/notConnected``; handlers that run are cancelled. Returns when they have returned, so none of them
+    /// may call it.
     public func close() async {
         // The handler is gone even if the broker does not answer.
         try? await subscription.cancel()

@@ -58,8 +58,8 @@ public final class RPCManager: RPCEndpoint {
     public var pendingCallCount: Int { core.calls.count }
 
     /// Ends the endpoint: calls that wait fail with ``ErrorCode/notConnected``, handlers that run are cancelled, and the
-    /// inbox is unsubscribed. Returns when the handlers have returned. Subscriptions that the program made are its own to
-    /// cancel.
+    /// inbox is unsubscribed. Returns when the handlers have returned, so none of them may call it. Subscriptions that the
+    /// program made are its own to cancel.
     public func close() async {
         await core.close()
         // The handler is gone even if the broker does not answer.

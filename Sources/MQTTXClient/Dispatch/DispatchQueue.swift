@@ -70,16 +70,27 @@ final class DispatchQueue: Sendable {
 
     /// Ends the workers once their present handlers have returned; what still waits is not handled.
     func stop() {
-        let (idle, dropped) = state.withLock { state -> ([UnsafeContinuation<Void, Never>], Deque<TopicLane>) in
+        let (idle, dropped) = state.withLock { state in
             state.isStopped = true
+            var dropped: [Deque<Delivery>] = []
+            // A client may connect again: its lanes have to be as new.
+            for lane in state.ready { dropped.append(Self.clear(lane, &state)) }
             defer {
                 state.idle = []
                 state.ready = []
             }
-            return (state.idle, state.ready)
+            return (state.idle, dropped)
         }
         for worker in idle { worker.resume() }
+        // Let go outside the lock.
         _ = dropped
+    }
+
+    private static func clear(_ lane: TopicLane, _ state: inout State) -> Deque<Delivery> {
+        state.counters.queued -= lane.queue.count
+        lane.isScheduled = false
+        defer { lane.queue = [] }
+        return lane.queue
     }
 
     func start() { state.withLock { $0.isStopped = false } }
@@ -133,7 +144,7 @@ final class DispatchQueue: Sendable {
     }
 
     private func finish(_ lane: TopicLane, count: Int, failures: Int, took: Duration) {
-        let woken = state.withLock { state -> UnsafeContinuation<Void, Never>? in
+        let (woken, dropped) = state.withLock { state -> (UnsafeContinuation<Void, Never>?, Deque<Delivery>?) in
             if took < Self.quick {
                 lane.chunk = min(lane.chunk * 2, Self.largestChunk)
             } else if took > Self.slow {
@@ -142,14 +153,16 @@ final class DispatchQueue: Sendable {
             state.counters.queued -= count
             state.counters.handled += count
             state.counters.failures += failures
-            if lane.queue.isEmpty || state.isStopped {
+            if state.isStopped { return (nil, Self.clear(lane, &state)) }
+            if lane.queue.isEmpty {
                 lane.isScheduled = false
-                return nil
+                return (nil, nil)
             }
             state.ready.append(lane)
-            return state.ready.count > 1 ? state.idle.popLast() : nil
+            return (state.ready.count > 1 ? state.idle.popLast() : nil, nil)
         }
         woken?.resume()
+        _ = dropped
         chunkDone()
     }
 
