@@ -97,9 +97,12 @@ struct ByteCursor {
 extension String {
     /// The string in these bytes, by MQTT's rules: well-formed UTF-8 without surrogates and without U+0000 (section 1.5.4).
     init(mqtt bytes: UnsafeRawBufferPointer, _ what: StaticString) throws(MQTTXError) {
-        let units = bytes.assumingMemoryBound(to: UInt8.self)
-        guard !units.contains(0) else { throw .containsNull(what) }
-        guard let string = String(validating: units, as: UTF8.self) else { throw .notUTF8(what) }
+        let content = bytes.textContent()
+        guard content != .null else { throw .containsNull(what) }
+        // Decoding mends what is not well-formed, so that the bytes are then other ones. Asking for validation instead
+        // costs several look-ups of generic metadata in each call.
+        let string = String(decoding: bytes.assumingMemoryBound(to: UInt8.self), as: UTF8.self)
+        guard content == .ascii || string.withBytes({ $0.isEqual(to: bytes) }) else { throw .notUTF8(what) }
         self = string
     }
 }

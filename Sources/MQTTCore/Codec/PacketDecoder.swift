@@ -71,6 +71,7 @@ public struct PacketDecoder: Sendable {
     public mutating func next() throws(MQTTXError) -> DecodedPacket? {
         if let failure { throw failure }
         do {
+            if let packet = try takeWhole() { return .packet(packet) }
             while true {
                 if let skipped {
                     guard skip() else { return nil }
@@ -104,7 +105,23 @@ extension PacketDecoder {
         case incomplete(needed: Int)
     }
 
+    /// The usual case in one step: a packet within all limits that is wholly in the current buffer.
     @inline(__always)
+    private mutating func takeWhole() throws(MQTTXError) -> Packet? {
+        guard !isAssembling, bytesToSkip == 0 else { return nil }
+        var size = 0
+        let packet = try current.withUnsafeReadableBytes { (bytes) throws(MQTTXError) -> Packet? in
+            guard let header = try FixedHeader.read(bytes) else { return nil }
+            size = header.packetSize
+            guard size <= bytes.count, size <= maximumPacketSize,
+                header.remainingLength <= maximumPayloadSize ?? .max
+            else { return nil }
+            return try parser.parse(header, bytes, slicing: current)
+        }
+        if packet != nil { current.moveReaderIndex(forwardBy: size) }
+        return packet
+    }
+
     private func frame() throws(MQTTXError) -> Frame {
         if isAssembling { return try frame(of: assembly) }
         return try frame(of: current)
@@ -144,16 +161,13 @@ extension PacketDecoder {
         }
     }
 
-    @inline(__always)
-    private mutating func take(_ header: FixedHeader) throws(MQTTXError) -> Packet {
-        if isAssembling { return try takeAssembled(header) }
-        let packet = try parser.parse(header, in: current)
-        current.moveReaderIndex(forwardBy: header.packetSize)
-        return packet
-    }
-
     @inline(never)
-    private mutating func takeAssembled(_ header: FixedHeader) throws(MQTTXError) -> Packet {
+    private mutating func take(_ header: FixedHeader) throws(MQTTXError) -> Packet {
+        guard isAssembling else {
+            let packet = try parser.parse(header, in: current)
+            current.moveReaderIndex(forwardBy: header.packetSize)
+            return packet
+        }
         let packet = try parser.parse(header, in: assembly)
         assembly = ByteBuffer()
         isAssembling = false

@@ -16,24 +16,32 @@ struct PacketParser: Sendable {
     /// The packet at the buffer's reader index, which is all there.
     @inline(__always)
     mutating func parse(_ header: FixedHeader, in buffer: borrowing ByteBuffer) throws(MQTTXError) -> Packet {
+        try buffer.withUnsafeReadableBytes { (bytes) throws(MQTTXError) -> Packet in
+            try parse(header, bytes, slicing: buffer)
+        }
+    }
+
+    /// The packet at the start of `bytes`, which are the readable ones of `buffer`.
+    @inline(__always)
+    mutating func parse(
+        _ header: FixedHeader, _ bytes: UnsafeRawBufferPointer, slicing buffer: borrowing ByteBuffer
+    ) throws(MQTTXError) -> Packet {
         try checkType(header)
-        return try buffer.withUnsafeReadableBytes { (bytes) throws(MQTTXError) -> Packet in
-            var cursor = ByteCursor(bytes, in: header.length..<header.packetSize)
-            switch header.type {
-            case .publish:
-                var publish = try parsePublish(header, &cursor, slicing: buffer)
-                if !cursor.isAtEnd {
-                    publish.payload =
-                        buffer.getSlice(at: buffer.readerIndex + cursor.offset, length: cursor.remaining)
-                        ?? ByteBuffer()
-                }
-                return .publish(publish)
-            case .puback: return .puback(try parseAcknowledgement(header.type, &cursor, slicing: buffer))
-            case .pubrec: return .pubrec(try parseAcknowledgement(header.type, &cursor, slicing: buffer))
-            case .pubrel: return .pubrel(try parseAcknowledgement(header.type, &cursor, slicing: buffer))
-            case .pubcomp: return .pubcomp(try parseAcknowledgement(header.type, &cursor, slicing: buffer))
-            default: return try parseRare(header, &cursor, slicing: buffer)
+        var cursor = ByteCursor(bytes, in: header.length..<header.packetSize)
+        switch header.type {
+        case .publish:
+            var publish = try parsePublish(header, &cursor, slicing: buffer)
+            if !cursor.isAtEnd {
+                publish.payload =
+                    buffer.getSlice(at: buffer.readerIndex + cursor.offset, length: cursor.remaining)
+                    ?? ByteBuffer()
             }
+            return .publish(publish)
+        case .puback: return .puback(try parseAcknowledgement(header.type, &cursor, slicing: buffer))
+        case .pubrec: return .pubrec(try parseAcknowledgement(header.type, &cursor, slicing: buffer))
+        case .pubrel: return .pubrel(try parseAcknowledgement(header.type, &cursor, slicing: buffer))
+        case .pubcomp: return .pubcomp(try parseAcknowledgement(header.type, &cursor, slicing: buffer))
+        default: return try parseRare(header, &cursor, slicing: buffer)
         }
     }
 

@@ -1,13 +1,14 @@
 /// Topic names seen lately, so that a repeated one is neither validated nor allocated again.
 ///
-/// A table with one place for each hash: what collides is replaced. Bounded by 64 names of 256 bytes.
+/// A table with two places for each hash, the later one first; what comes third replaces the older. Bounded by
+/// 256 names of 256 bytes.
 struct TopicCache {
     private struct Slot {
         var hash: UInt64
         var topic: String
     }
 
-    private static let slotCount = 64
+    private static let slotCount = 256
     private static let longestCached = 256
 
     /// Empty until the first topic comes, so that a connection which publishes nothing pays nothing.
@@ -21,7 +22,10 @@ struct TopicCache {
         let hash = bytes.quickHash()
         let index = Int(truncatingIfNeeded: hash) & (Self.slotCount - 1)
         if slots[index].hash == hash, slots[index].topic.hasBytes(bytes) { return slots[index].topic }
+        let second = index ^ 1
+        if slots[second].hash == hash, slots[second].topic.hasBytes(bytes) { return slots[second].topic }
         let topic = try Self.validated(bytes)
+        slots[second] = slots[index]
         slots[index] = Slot(hash: hash, topic: topic)
         return topic
     }

@@ -40,4 +40,26 @@ extension UnsafeRawBufferPointer {
         let product = value &* 0xD6E8_FEB8_6659_FD93
         return product ^ (product >> 32)
     }
+
+    /// What kind of bytes there are, as far as strings are concerned.
+    enum TextContent { case ascii, other, null }
+
+    /// Looks for zeros and for bytes past ASCII, eight at a time.
+    func textContent() -> TextContent {
+        var all: UInt64 = 0
+        var offset = 0
+        while offset + 8 <= count {
+            let word = loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            // Not zero exactly if one of the eight bytes is zero.
+            if (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080 != 0 { return .null }
+            all |= word
+            offset += 8
+        }
+        while offset < count {
+            if self[offset] == 0 { return .null }
+            all |= UInt64(self[offset])
+            offset += 1
+        }
+        return all & 0x8080_8080_8080_8080 == 0 ? .ascii : .other
+    }
 }
