@@ -130,26 +130,30 @@ public final class Broker: Sendable {
     }
 
     private func endConnections(_ connections: [ClientConnection], _ code: ReasonCode?) async {
+        // All are told first: a client that lingers holds up no other.
+        var closing: [EventLoopFuture<Void>] = []
         for connection in connections {
             let closed = try? await connection.loop.eventLoop.submit { () -> EventLoopFuture<Void>? in
                 let future = connection.transport?.channel?.closeFuture
                 if let code { connection.close(with: code) } else { connection.transport?.close() }
                 return future
             }.get()
-            if let closed { try? await closed.get() }
+            if let closed { closing.append(closed) }
         }
+        for closed in closing { try? await closed.get() }
     }
 }
 
 extension ConnectionOrigin {
     init(_ channel: any Channel) {
-        switch channel.localAddress {
-        case .unixDomainSocket?, nil:
+        // The listener's address counts, not this connection's: what the network reaches is not local.
+        switch channel.parent?.localAddress ?? channel.localAddress {
+        case .unixDomainSocket?:
             remoteAddress = nil
             isLocal = true
-        case let address?:
+        case let address:
             remoteAddress = channel.remoteAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" }
-            isLocal = Self.isLoopback(address.ipAddress ?? "")
+            isLocal = Self.isLoopback(address?.ipAddress ?? "")
         }
     }
 

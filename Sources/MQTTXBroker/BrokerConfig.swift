@@ -23,8 +23,8 @@ public struct BrokerConfig: Sendable {
 
     /// The largest packet taken, in bytes; announced in MQTT 5.0.
     public var maximumPacketSize = 2 << 20
-    /// The largest PUBLISH payload taken, in bytes; larger ones are acknowledged with 0x95 in MQTT 5.0 and otherwise
-    /// dropped. Nil for no limit but that on the packet.
+    /// The largest PUBLISH payload taken, in bytes. A larger one ends the connection with 0x95 in MQTT 5.0; in 3.1.1,
+    /// which has no way to say so, it is acknowledged, dropped and counted. Nil for no limit but that on the packet.
     public var maximumPayloadSize: Int?
     /// The highest QoS taken and granted; announced in MQTT 5.0.
     public var maximumQoS: QoS = .exactlyOnce

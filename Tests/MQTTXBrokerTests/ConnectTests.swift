@@ -172,10 +172,15 @@ struct ConnectTests {
 
     @Test("Anonymous clients are refused on a listener that is not loopback, unless allowed by name")
     func anonymousFromOutside() async throws {
-        let open = BrokerListener.tcp(host: "0.0.0.0")
-        try await withBroker({ $0.listeners = [open] }) { broker in
-            // Its own end of the connection tells whether the network can reach it: from here it is loopback.
-            _ = try await RawClient.connect(broker, "a")
+        for access in [BrokerConfig.AnonymousAccess.onLoopback, .always] {
+            try await withBroker({
+                $0.listeners = [.tcp(host: "0.0.0.0")]
+                $0.anonymous = access
+            }) { broker in
+                let client = try await RawClient.open(broker)
+                let answer = try await client.handshake(Connect(version: .v5, clientID: "a"))
+                #expect(answer.reasonCode == (access == .always ? .success : .notAuthorized))
+            }
         }
     }
 }

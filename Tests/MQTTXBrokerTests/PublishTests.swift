@@ -132,7 +132,7 @@ struct PublishTests {
         }
     }
 
-    @Test("The client's Receive Maximum bounds what is in flight to it [MQTT-3.1.2-33?, MQTT-4.9.0-1]")
+    @Test("The client's Receive Maximum bounds what is in flight to it [MQTT-3.3.4-7, MQTT-4.9.0-1]")
     func clientReceiveMaximum() async throws {
         try await withBroker { broker in
             let subscriber = try await RawClient.connect(broker) { $0.receiveMaximum = 2 }

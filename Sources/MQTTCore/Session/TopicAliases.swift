@@ -37,7 +37,7 @@ package struct IncomingTopicAliases: Sendable {
 /// Topic aliases to the peer: the first topics used get one each, until the peer's Topic Alias Maximum is reached.
 package struct OutgoingTopicAliases: Sendable {
     private let maximum: Int
-    private var aliases: [String: UInt16] = [:]
+    private var aliases: [String: (alias: UInt16, topic: String)] = [:]
 
     /// - Parameter maximum: the Topic Alias Maximum that the peer announced; 0 assigns none.
     package init(maximum: Int) { self.maximum = maximum }
@@ -45,16 +45,19 @@ package struct OutgoingTopicAliases: Sendable {
     /// How a topic goes out: the alias, if it has one, and whether the topic itself has to be there as well.
     package mutating func alias(for topic: String) -> (alias: UInt16?, sendTopic: Bool) {
         guard maximum > 0 else { return (nil, true) }
-        if let alias = aliases[topic] { return (alias, false) }
+        if let known = aliases[topic] {
+            // Strings that look the same are equal in Swift, but are two topics in MQTT.
+            return known.topic.utf8.elementsEqual(topic.utf8) ? (known.alias, false) : (nil, true)
+        }
         guard aliases.count < maximum else { return (nil, true) }
         let alias = UInt16(aliases.count + 1)
-        aliases[topic] = alias
+        aliases[topic] = (alias, topic)
         return (alias, true)
     }
 
     /// The packet that would have told the peer of the alias was not sent.
     package mutating func forget(_ topic: String) {
         // Only the newest can be taken back without leaving a gap.
-        if let alias = aliases[topic], Int(alias) == aliases.count { aliases[topic] = nil }
+        if let known = aliases[topic], Int(known.alias) == aliases.count { aliases[topic] = nil }
     }
 }

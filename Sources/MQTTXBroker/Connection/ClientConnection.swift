@@ -49,6 +49,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
     /// QoS 2 messages of this connection between PUBLISH and PUBREL.
     var openExactlyOnce: Set<UInt16> = []
     var isWatchingStall = false
+    private var bytesCounted: UInt64 = 0
     private var lastReadAt = ContinuousClock.now
 
     // The topic published to last, and where it leads.
@@ -92,6 +93,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
     func readCompleted(_ connection: PacketConnection) {
         if !pubacks.isEmpty { settlePubacks() }
         if watch != nil { lastReadAt = .now }
+        countBytes(connection)
         updateReading()
     }
 
@@ -108,7 +110,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
 
     func connectionClosed(_ error: (any Error)?, connection: PacketConnection) {
         guard stage != .closed else { return }
-        broker.counters.bytesReceived.count(Int(truncatingIfNeeded: connection.bytesRead))
+        countBytes(connection)
         // What the client had sent before it left counts, held or not.
         holds = 0
         isAuthenticating = false
@@ -128,6 +130,11 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
         transport = nil
         parked = ParkedPackets()
         output = ByteBuffer()
+    }
+
+    private func countBytes(_ connection: PacketConnection) {
+        broker.counters.bytesReceived.count(Int(truncatingIfNeeded: connection.bytesRead &- bytesCounted))
+        bytesCounted = connection.bytesRead
     }
 
     // MARK: Packets

@@ -146,10 +146,12 @@ struct SessionOutput {
         usePending()
         guard version == .v5 else { return writer.write(version: version, limit: packetLimit, into: &pending) }
         var writer = writer
-        if aliases != nil, writer.content.topic.utf8.count > 3 {
-            (writer.topicAlias, writer.sendsTopic) = aliases!.alias(for: writer.content.topic)
-        }
-        return writer.write(version: version, limit: packetLimit, into: &pending)
+        let topic = writer.content.topic
+        if aliases != nil, topic.utf8.count > 3 { (writer.topicAlias, writer.sendsTopic) = aliases!.alias(for: topic) }
+        let isWritten = writer.write(version: version, limit: packetLimit, into: &pending)
+        // The client has not heard of an alias that stood in a packet which was left out.
+        if !isWritten, writer.topicAlias != nil, writer.sendsTopic { aliases?.forget(topic) }
+        return isWritten
     }
 
     private mutating func usePending() {
