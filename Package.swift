@@ -92,8 +92,9 @@ let package = Package(
         .executableTarget(
             name: "mqttxx",
             dependencies: [
-                "MQTTX", "MQTTXBroker", "MQTTXTesting", "MQTTNetwork", argumentParser, logging,
+                "MQTTX", "MQTTXBroker", "MQTTNetwork", argumentParser, collections, logging,
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings),

@@ -15,6 +15,8 @@ public struct MQTTMessage: Sendable {
     public let dup: Bool
     /// MQTT 5.0 properties: response topic, correlation data, user properties, content type, expiry.
     public let properties: Properties
+    /// The packet identifier it came with; nil at QoS 0.
+    public let packetID: UInt16?
 
     let acknowledger: Acknowledger?
 

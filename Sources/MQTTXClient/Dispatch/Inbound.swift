@@ -94,7 +94,8 @@ final class Inbound {
         }
         let message = MQTTMessage(
             topic: publish.topic, payload: publish.payload, qos: publish.qos, retain: publish.retain,
-            dup: publish.dup, properties: publish.properties, acknowledger: acknowledger)
+            dup: publish.dup, properties: publish.properties,
+            packetID: publish.qos == .atMostOnce ? nil : publish.packetID, acknowledger: acknowledger)
         hand(message, ticket, connection)
         return .taken
     }

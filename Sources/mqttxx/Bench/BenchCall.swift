@@ -1,0 +1,92 @@
+import ArgumentParser
+import MQTTX
+
+struct BenchCall: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rpc",
+        abstract: "Call a method, many times.",
+        discussion: """
+            Example, in two terminals:
+              mqttxx serve bench/echo --echo
+              mqttxx bench rpc -t bench/echo -C 10000 --concurrency 64
+            """)
+
+    @Option(name: .shortAndLong, parsing: .unconditional, help: "The topic where the service takes requests.")
+    var topic: String
+
+    @Option(help: "The method.")
+    var method = "echo"
+
+    @Option(name: [.customShort("C"), .long], help: "How many calls.")
+    var count = CountArgument(10_000)
+
+    @Option(help: "How many at once.")
+    var concurrency = CountArgument(1)
+
+    @Option(parsing: .unconditional, help: "What the method gets, as JSON.")
+    var params = #"{"id": 1, "cmd": "restart", "vals": [1.5, 2.5]}"#
+
+    @Option(help: "Seconds to wait for a response.")
+    var timeout = SecondsArgument(30)
+
+    @OptionGroup(title: "Messages") var rpc: RPCOptions
+    @OptionGroup(title: "Connection") var connection: ConnectionOptions
+
+    func run() async throws {
+        try await endingOnSignals {
+            try TopicName.validate(topic)
+            let params = try JSONValue(jsonText: params)
+            try await connection.withClient { client in
+                let manager = RPCManager(
+                    client, config: RPCConfig(maxConcurrentCalls: concurrency.count, form: rpc.form),
+                    codec: rpc.messageCodec)
+                // The inbox is subscribed to by the first call, which is not measured. It also shows whether it works.
+                try await manager.call(topic, method, params: params, timeout: timeout.duration)
+                let measurement = Measurement()
+                let run = try await callAll(manager, params)
+                var extra = run.latencies.json
+                extra["errors"] = .int(Int64(run.errors))
+                let result = measurement.result("rpc", messages: count.count, extra: extra)
+                try StandardOutput.write(line: JSONValue.object(result).description)
+            }
+        }
+    }
+
+    private struct Share: Sendable {
+        var latencies = Latencies()
+        var errors = 0
+    }
+
+    private func callAll(_ manager: RPCManager, _ params: JSONValue) async throws -> Share {
+        let ticket = TicketCounter(count.count)
+        let progress = Progress()
+        return try await progress.telling(of: count.count) {
+            try await withThrowingTaskGroup(of: Share.self) { group in
+                for _ in 0..<min(concurrency.count, count.count) {
+                    group.addTask { try await call(manager, params, ticket, progress) }
+                }
+                return try await group.reduce(into: Share()) {
+                    $0.latencies.add($1.latencies)
+                    $0.errors += $1.errors
+                }
+            }
+        }
+    }
+
+    private func call(
+        _ manager: RPCManager, _ params: JSONValue, _ ticket: TicketCounter, _ progress: Progress
+    ) async throws -> Share {
+        var share = Share()
+        while ticket.next() != nil {
+            let start = ContinuousClock.now
+            do {
+                try await manager.call(topic, method, params: params, timeout: timeout.duration)
+                share.latencies.record(start.duration(to: .now))
+            } catch let error as MQTTXError where error.category != .connection {
+                share.errors += 1
+            }
+            progress.add()
+        }
+        return share
+    }
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+import MQTTXBroker
+
+struct BrokerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "broker",
+        abstract: "Run a broker, for development, tests and the edge.",
+        discussion: """
+            Prints one line a listener when it is ready; runs until SIGINT or SIGTERM. Nothing outlives it.
+
+            Examples:
+              mqttxx broker
+              mqttxx broker --port 0 --ws-port 9001 --password-file users --acl-file rules
+              mqttxx broker --host 0.0.0.0 --no-tcp --tls-port 8883 --cert server.pem --key server.key
+              mqttxx broker --config broker.yaml
+            """)
+
+    @OptionGroup(title: "Listeners") var listeners: ListenerOptions
+    @OptionGroup(title: "Access") var access: AccessOptions
+    @OptionGroup(title: "Limits") var limits: LimitOptions
+
+    @Option(parsing: .unconditional, help: "A file with options: the names of the long flags, in YAML.")
+    var config: String?
+
+    @Flag(name: .shortAndLong, help: "Tell what happens, on standard error.")
+    var debug = false
+
+    func run() async throws {
+        do {
+            try await endingOnSignals { try await serve() }
+        } catch is Interruption {
+            // The way a broker ends.
+        }
+    }
+
+    private func serve() async throws {
+        var config = BrokerConfig(listeners: try listeners.listeners())
+        try access.apply(to: &config)
+        limits.apply(to: &config)
+        if debug { config.logger = ConsoleLogHandler.logger(isDebugging: true) }
+        let broker = try await Broker.start(config)
+        do {
+            for address in broker.addresses { try StandardOutput.write(line: "listening on \(address)") }
+            while !Task.isCancelled { try await Task.sleep(for: .seconds(3_600)) }
+        } catch {
+            try await broker.stop()
+            throw error
+        }
+        try await broker.stop()
+    }
+}

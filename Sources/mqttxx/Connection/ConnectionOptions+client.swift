@@ -1,0 +1,69 @@
+import MQTTX
+
+extension ConnectionOptions {
+    /// Connects, runs the body and disconnects, however the body ends.
+    ///
+    /// - Throws: ``FirstConnectionFailure``, and what the body throws.
+    func withClient<Result: Sendable>(
+        reconnects: Bool = false, adjusting adjust: (inout MQTTConfig) -> Void = { _ in },
+        _ body: @escaping @Sendable (MQTTClient) async throws -> Result
+    ) async throws -> Result {
+        var config = try config(reconnects: reconnects)
+        adjust(&config)
+        let client = MQTTClient(config)
+        let notices = client.notices
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await Self.report(notices) }
+            defer { group.cancelAll() }
+            try await Self.connectFirst(client)
+            do {
+                let result = try await body(client)
+                await client.disconnect(reasonCode: .success, sessionExpiry: expiryAtDisconnect, drain: .seconds(5))
+                return result
+            } catch {
+                await client.disconnect(reasonCode: .success, sessionExpiry: expiryAtDisconnect)
+                throw error
+            }
+        }
+    }
+
+    static func connectFirst(_ client: MQTTClient) async throws {
+        do {
+            try await client.connect()
+        } catch let error as MQTTXError where error.code != .invalidTopic && error.code != .encodingFailed {
+            throw FirstConnectionFailure(error: error)
+        }
+    }
+
+    /// Says aloud what a person has to know.
+    private static func report(_ notices: AsyncStream<Notice>) async {
+        for await notice in notices {
+            switch notice {
+            case .unverifiedPeer(let host):
+                StandardError.warn("the connection to \(host) is encrypted, but who answers there is not verified")
+            case .connectionLost(let error):
+                StandardError.progress("\(error)")
+            case .subscriptionRefused(let filter, let error):
+                StandardError.warn("\(filter): \(error)")
+            case .messageDropped(let topic, _, let reason):
+                StandardError.warn("a message of \(topic) was dropped: \(reason)")
+            default:
+                continue
+            }
+        }
+    }
+}
+
+extension MQTTClient {
+    /// Waits until the client has given up for good.
+    ///
+    /// - Throws: why it has; `CancellationError`.
+    func untilItEnds() async throws -> Never {
+        for await state in states {
+            if case .disconnected(let error) = state {
+                throw error ?? MQTTXError(.notConnected, "the client has disconnected")
+            }
+        }
+        throw CancellationError()
+    }
+}

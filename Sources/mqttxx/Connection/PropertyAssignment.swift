@@ -1,0 +1,89 @@
+import ArgumentParser
+import MQTTX
+
+/// One `-D PACKET NAME VALUE`, as mosquitto's clients take it.
+struct PropertyAssignment: ExpressibleByArgument, Sendable {
+    enum Packet: String, Sendable {
+        case connect, publish, subscribe, unsubscribe, disconnect, auth, will
+    }
+
+    static let userProperty = "user-property"
+    /// Stands between the words while they travel as one argument; no property can hold it.
+    private static let separator: Character = "\0"
+
+    let packet: Packet
+    let name: String
+    let values: [String]
+
+    static func joined(_ words: ArraySlice<String>) -> String { words.joined(separator: String(separator)) }
+
+    init?(argument: String) {
+        var words = argument.split(separator: Self.separator, omittingEmptySubsequences: false).map(String.init)
+        guard words.count > 2, let packet = Packet(rawValue: words.removeFirst()) else { return nil }
+        self.packet = packet
+        name = words.removeFirst()
+        values = words
+        guard values.count == (name == Self.userProperty ? 2 : 1) else { return nil }
+    }
+
+    private var value: String { values[0] }
+
+    /// Says at once what can't be understood.
+    func check() throws {
+        switch packet {
+        case .publish, .will:
+            var properties = Properties()
+            try apply(to: &properties)
+        case .connect:
+            var config = MQTTConfig()
+            try apply(to: &config)
+        case .disconnect where name == "session-expiry-interval":
+            _ = try number(UInt32.self)
+        case .subscribe, .unsubscribe, .disconnect, .auth:
+            throw unknown
+        }
+    }
+
+    /// Sets it on a PUBLISH or a will.
+    func apply(to properties: inout Properties) throws {
+        switch name {
+        case "payload-format-indicator": properties.payloadFormatIndicator = try number()
+        case "message-expiry-interval": properties.messageExpiryInterval = try number()
+        case "content-type": properties.contentType = value
+        case "response-topic": properties.responseTopic = value
+        case "correlation-data": properties.correlationData = ByteBuffer(string: value)
+        case Self.userProperty: properties.userProperties.append(UserProperty(values[0], values[1]))
+        case "will-delay-interval" where packet == .will: properties.willDelayInterval = try number()
+        // The client assigns aliases by itself, as many as the broker takes.
+        case "topic-alias" where packet == .publish: _ = try number(UInt16.self)
+        default: throw unknown
+        }
+    }
+
+    /// Sets it on a CONNECT.
+    func apply(to config: inout MQTTConfig) throws {
+        switch name {
+        case "session-expiry-interval": config.sessionExpiry = .seconds(Int64(try number(UInt32.self)))
+        case "receive-maximum": config.receiveMaximum = try number()
+        case "topic-alias-maximum": config.topicAliasMaximum = try number()
+        case "request-response-information": config.requestsResponseInformation = try number(UInt8.self) != 0
+        case Self.userProperty: config.connectProperties.append(UserProperty(values[0], values[1]))
+        default: throw unknown
+        }
+    }
+
+    var sessionExpiry: Duration? {
+        packet == .disconnect && name == "session-expiry-interval" ? UInt32(value).map { .seconds(Int64($0)) } : nil
+    }
+
+    private func number<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) throws -> Number {
+        guard let number = Number(value) else {
+            throw ValidationError("-D \(packet.rawValue) \(name): '\(value)' is not a number in range")
+        }
+        return number
+    }
+
+    private var unknown: ValidationError {
+        ValidationError("Unknown property '-D \(packet.rawValue) \(name)'")
+    }
+}

@@ -1,0 +1,25 @@
+import Logging
+
+/// Log messages as lines on standard error, for `--debug`.
+struct ConsoleLogHandler: LogHandler {
+    var logLevel: Logger.Level = .debug
+    var metadata: Logger.Metadata = [:]
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let details = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+            .map { " \($0.key)=\($0.value)" }.joined()
+        StandardError.write("\(event.level): \(event.message)\(details)")
+    }
+
+    /// Everything with `--debug`, otherwise nothing: what a person has to know is said by the command itself.
+    static func logger(isDebugging: Bool) -> Logger {
+        Logger(label: "mqttxx") { _ -> any LogHandler in
+            isDebugging ? ConsoleLogHandler() : SwiftLogNoOpLogHandler()
+        }
+    }
+}
