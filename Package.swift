@@ -98,6 +98,14 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings),
+        .executableTarget(
+            name: "examples",
+            dependencies: [
+                "MQTTX", "MQTTXBroker", "MQTTXProtobuf",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            path: "Examples",
+            swiftSettings: settings),
         .testTarget(
             name: "MQTTXClientTests",
             dependencies: ["MQTTXClient", "MQTTCore", "MQTTNetwork", nio("NIOCore"), nio("NIOPosix")],
@@ -135,6 +143,15 @@ let package = Package(
                 "MQTTNetwork", "MQTTCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOEmbedded"), logging,
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "CommandLineTests",
+            dependencies: ["mqttxx", "MQTTXBroker", "MQTTX"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "InteropTests",
+            dependencies: ["MQTTX", "MQTTXBroker", "mqttxx", "examples"],
+            exclude: ["Peers"],
             swiftSettings: settings),
     ]
 )

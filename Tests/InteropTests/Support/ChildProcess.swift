@@ -1,0 +1,109 @@
+import Foundation
+import Synchronization
+
+/// A process whose lines are read as they come. It gets a pipe as standard input, which closes when the tests end in
+/// whatever way; programs started here end by that.
+final class ChildProcess: Sendable {
+    private struct State {
+        var tail = ""
+        var isOver = false
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let process: Process
+    private let input = Pipe()
+    private let state = Mutex(State())
+
+    /// - Parameter onLine: called for every line of standard output and standard error, on threads of their own, and with
+    ///   nil when standard output ends.
+    init(
+        _ executable: String, _ arguments: [String], environment: [String: String] = [:],
+        onLine: @escaping @Sendable (String?) -> Void = { _ in }
+    ) throws {
+        let process = Process()
+        self.process = process
+        process.executableURL = URL(filePath: executable)
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.standardInput = input
+        let output = Pipe()
+        let errors = Pipe()
+        process.standardOutput = output
+        process.standardError = errors
+        process.terminationHandler = { [weak self] _ in self?.ended() }
+        try process.run()
+        read(output, onLine, isOutput: true)
+        read(errors, onLine, isOutput: false)
+    }
+
+    private func read(_ pipe: Pipe, _ onLine: @escaping @Sendable (String?) -> Void, isOutput: Bool) {
+        let file = pipe.fileHandleForReading
+        Thread.detachNewThread { [weak self] in
+            var rest = Data()
+            while case let chunk = file.availableData, !chunk.isEmpty {
+                rest.append(chunk)
+                while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+                    let line = String(decoding: rest[rest.startIndex..<end], as: UTF8.self)
+                    rest = Data(rest[rest.index(after: end)...])
+                    self?.keep(line)
+                    onLine(line)
+                }
+            }
+            if isOutput { onLine(nil) }
+        }
+    }
+
+    /// The latest output, for the messages of failed tests.
+    var tail: String { state.withLock { $0.tail } }
+
+    private func keep(_ line: String) {
+        state.withLock { $0.tail = String(($0.tail + line.prefix(500) + "\n").suffix(8_000)) }
+    }
+
+    func send(_ line: String) throws {
+        try input.fileHandleForWriting.write(contentsOf: Data((line + "\n").utf8))
+    }
+
+    /// Ends standard input, and the process by that.
+    func closeInput() { try? input.fileHandleForWriting.close() }
+
+    /// Waits until the process has ended; returns its exit status.
+    @discardableResult
+    func exitStatus() async -> Int32 {
+        await withCheckedContinuation { continuation in
+            let isOver = state.withLock { state in
+                if !state.isOver { state.waiters.append(continuation) }
+                return state.isOver
+            }
+            if isOver { continuation.resume() }
+        }
+        return process.terminationStatus
+    }
+
+    private func ended() {
+        let waiters = state.withLock { state in
+            state.isOver = true
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Runs a program to its end.
+    ///
+    /// - Throws: ``Failure`` unless it exits with 0.
+    @discardableResult
+    static func run(_ executable: String, _ arguments: [String]) async throws -> String {
+        let child = try ChildProcess(executable, arguments)
+        child.closeInput()
+        let status = await child.exitStatus()
+        guard status == 0 else { throw Failure("\(executable) \(arguments) exited with \(status):\n\(child.tail)") }
+        return child.tail
+    }
+
+    /// What went wrong, with the program's own words.
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+        init(_ description: String) { self.description = description }
+    }
+}
