@@ -59,7 +59,7 @@ struct RetainedAndWillTests {
                 let ready = Once<Void>()
                 // A shell holds it, and kills it when its standard input closes.
                 let victim = try ChildProcess(
-                    "/bin/sh",
+                    "/bin/bash",
                     [
                         "-c",
                         """

@@ -11,8 +11,10 @@ final class ChildProcess: Sendable {
     }
 
     private let process: Process
-    private let input = Pipe()
+    private let input: Pipe
     private let state = Mutex(State())
+
+    private static let starting = NSLock()
 
     /// - Parameter onLine: called for every line of standard output and standard error, on threads of their own, and with
     ///   nil when standard output ends.
@@ -20,14 +22,23 @@ final class ChildProcess: Sendable {
         _ executable: String, _ arguments: [String], environment: [String: String] = [:],
         onLine: @escaping @Sendable (String?) -> Void = { _ in }
     ) throws {
+        // A child started at the same time must not inherit our ends: this one would never see its input close.
+        Self.starting.lock()
+        defer { Self.starting.unlock() }
         let process = Process()
+        let input = Pipe()
+        let output = Pipe()
+        let errors = Pipe()
+        for pipe in [input, output, errors] {
+            _ = fcntl(pipe.fileHandleForReading.fileDescriptor, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(pipe.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
+        }
         self.process = process
+        self.input = input
         process.executableURL = URL(filePath: executable)
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = input
-        let output = Pipe()
-        let errors = Pipe()
         process.standardOutput = output
         process.standardError = errors
         process.terminationHandler = { [weak self] _ in self?.ended() }

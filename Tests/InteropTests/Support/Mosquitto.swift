@@ -105,7 +105,7 @@ final class Mosquitto: Sendable {
     func start() async throws {
         let ready = Once<Void>()
         let shell = try ChildProcess(
-            "/bin/sh", ["-c", Self.guardScript, "sh", try Self.tool("mosquitto"), "mosquitto.conf", directory.path]
+            "/bin/bash", ["-c", Self.guardScript, "sh", try Self.tool("mosquitto"), "mosquitto.conf", directory.path]
         ) { line in
             guard let line else {
                 return ready.set(.failure(ChildProcess.Failure("mosquitto ended before it was ready")))
