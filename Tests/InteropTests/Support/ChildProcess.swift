@@ -75,6 +75,8 @@ final class ChildProcess: Sendable {
         try input.fileHandleForWriting.write(contentsOf: Data((line + "\n").utf8))
     }
 
+    func signal(_ number: Int32) { _ = kill(process.processIdentifier, number) }
+
     /// Ends standard input, and the process by that.
     func closeInput() { try? input.fileHandleForWriting.close() }
 

@@ -105,7 +105,7 @@ final class Mosquitto: Sendable {
     func start() async throws {
         let ready = Once<Void>()
         let shell = try ChildProcess(
-            "/bin/bash", ["-c", Self.guardScript, "sh", try Self.tool("mosquitto"), "mosquitto.conf", directory.path]
+            try Self.tool("mosquitto"), ["-c", directory.appending(path: "mosquitto.conf").path]
         ) { line in
             guard let line else {
                 return ready.set(.failure(ChildProcess.Failure("mosquitto ended before it was ready")))
@@ -117,21 +117,11 @@ final class Mosquitto: Sendable {
             try await ready.value
             running.withLock { $0 = shell }
         } catch {
-            shell.closeInput()
+            shell.signal(SIGKILL)
             await shell.exitStatus()
             throw ChildProcess.Failure("\(error)\n\(shell.tail)")
         }
     }
-
-    private static let guardScript = """
-        cd "$3" || exit 1
-        "$1" -c "$2" 2>&1 &
-        pid=$!
-        exec >/dev/null 2>&1
-        read -r signal || signal=KILL
-        kill -s $signal $pid 2>/dev/null
-        wait $pid
-        """
 
     /// What it logged last.
     var log: String { running.withLock { $0?.tail } ?? "" }
@@ -139,7 +129,7 @@ final class Mosquitto: Sendable {
     /// Kills it, without giving it time to say or save anything.
     func kill() async {
         guard let shell = running.withLock({ $0 }) else { return }
-        shell.closeInput()
+        shell.signal(SIGKILL)
         await shell.exitStatus()
         running.withLock { $0 = nil }
     }
@@ -147,7 +137,7 @@ final class Mosquitto: Sendable {
     /// Ends it in order: it saves its sessions and retained messages.
     func terminate() async throws {
         guard let shell = running.withLock({ $0 }) else { return }
-        try shell.send("TERM")
+        shell.signal(SIGTERM)
         await shell.exitStatus()
         running.withLock { $0 = nil }
     }
