@@ -92,6 +92,29 @@ public final class MQTTClient: Sendable {
         }
     }
 
+    /// Begins what ``run()`` awaits.
+    ///
+    /// - Returns: nil if the client is running already.
+    func start(retriesFirst: Bool, ended: EventLoopPromise<Void>) -> Task<Void, Never>? {
+        running.withLock { running -> Task<Void, Never>? in
+            guard running == nil else { return nil }
+            core.shared.withLock { $0.isStopping = false }
+            // run() awaits it; run() or disconnect() cancels it.
+            let task = Task { [core] in
+                do {
+                    try await core.run(retriesFirst: retriesFirst) { _ in }
+                    ended.succeed()
+                } catch {
+                    ended.fail(error)
+                }
+            }
+            running = task
+            return task
+        }
+    }
+
+    func forget(_ task: Task<Void, Never>) { running.withLock { if $0 == task { $0 = nil } } }
+
     private func waitUntilConnected() async throws {
         for await state in states {
             switch state {
