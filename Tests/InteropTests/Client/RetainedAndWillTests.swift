@@ -1,3 +1,4 @@
+import Foundation
 import MQTTX
 import Testing
 
@@ -57,22 +58,19 @@ struct RetainedAndWillTests {
             try await MQTTClient.withConnection(config(port, "heir")) { heir in
                 let inbox = try await heir.inbox("wills/#")
                 let ready = Once<Void>()
-                // A shell holds it, and kills it when its standard input closes.
+                // By itself it writes its lines late when nobody looks on.
                 let victim = try ChildProcess(
-                    "/bin/bash",
+                    "/usr/bin/env",
                     [
-                        "-c",
-                        """
-                        mosquitto_sub -d -p \(port) -t x --will-topic wills/c --will-payload lost --will-qos 1 & pid=$!
-                        read -r line; kill -9 $pid
-                        """,
+                        "stdbuf", "-oL", "mosquitto_sub", "-d", "-p", "\(port)", "-t", "x", "--will-topic", "wills/c",
+                        "--will-payload", "lost", "--will-qos", "1",
                     ]
                 ) { line in
                     if line?.contains("received SUBACK") == true { ready(()) }
                     if line == nil { ready.set(.failure(ChildProcess.Failure("mosquitto_sub ended"))) }
                 }
                 try await ready.value
-                victim.closeInput()
+                victim.signal(SIGKILL)
                 #expect(await inbox.next()?.string == "lost")
                 await victim.exitStatus()
             }

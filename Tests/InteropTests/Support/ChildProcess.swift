@@ -6,8 +6,8 @@ import Synchronization
 final class ChildProcess: Sendable {
     private struct State {
         var tail = ""
-        var isOver = false
-        var waiters: [CheckedContinuation<Void, Never>] = []
+        var status: Int32?
+        var waiters: [CheckedContinuation<Int32, Never>] = []
     }
 
     private let process: Process
@@ -41,7 +41,7 @@ final class ChildProcess: Sendable {
         process.standardInput = input
         process.standardOutput = output
         process.standardError = errors
-        process.terminationHandler = { [weak self] _ in self?.ended() }
+        process.terminationHandler = { [weak self] in self?.ended($0.terminationStatus) }
         try process.run()
         read(output, onLine, isOutput: true)
         read(errors, onLine, isOutput: false)
@@ -60,7 +60,14 @@ final class ChildProcess: Sendable {
                     onLine(line)
                 }
             }
-            if isOutput { onLine(nil) }
+            guard isOutput else { return }
+            onLine(nil)
+            // Foundation notices the end of a child by a socket that children started at the same time may hold as well.
+            var info = siginfo_t()
+            guard let self, waitid(P_PID, id_t(self.process.processIdentifier), &info, WEXITED | WNOWAIT) == 0 else {
+                return
+            }
+            self.ended(info._sifields._sigchld.si_status)
         }
     }
 
@@ -84,22 +91,22 @@ final class ChildProcess: Sendable {
     @discardableResult
     func exitStatus() async -> Int32 {
         await withCheckedContinuation { continuation in
-            let isOver = state.withLock { state in
-                if !state.isOver { state.waiters.append(continuation) }
-                return state.isOver
+            let status = state.withLock { state in
+                if state.status == nil { state.waiters.append(continuation) }
+                return state.status
             }
-            if isOver { continuation.resume() }
+            if let status { continuation.resume(returning: status) }
         }
-        return process.terminationStatus
     }
 
-    private func ended() {
-        let waiters = state.withLock { state in
-            state.isOver = true
+    private func ended(_ status: Int32) {
+        let waiters = state.withLock { state -> [CheckedContinuation<Int32, Never>] in
+            guard state.status == nil else { return [] }
+            state.status = status
             defer { state.waiters = [] }
             return state.waiters
         }
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters { waiter.resume(returning: status) }
     }
 
     /// Runs a program to its end.
