@@ -135,7 +135,14 @@ extension DialAttempt {
     private func startTLS(_ tls: TLSClientContext?, on channel: any Channel) -> EventLoopFuture<Void> {
         guard let tls else { return eventLoop.makeSucceededVoidFuture() }
         state.value.stage = .tls
-        return TLSHandshake.client(tls, serverName: target.tls?.nameToVerify(for: target.endpoint), on: channel)
+        let config = target.tls
+        return TLSHandshake.client(tls, serverName: config?.nameToVerify(for: target.endpoint), on: channel)
+            .flatMapThrowing { certificate in
+                // The library is content when the address that was dialled is in the certificate; who names a server
+                // wants that one.
+                guard let name = config?.nameRequired, certificate?.isFor(name) != true else { return }
+                throw MQTTXError(.tlsFailed, "the broker's certificate is not for \(name)")
+            }
     }
 
     private func upgradeToWebSocket(_ channel: any Channel) -> EventLoopFuture<Void> {

@@ -42,6 +42,14 @@ extension TLSConfig {
         }
     }
 
+    /// The server name that was asked for and that the certificate has to carry; nil where nothing asks for one.
+    var nameRequired: String? {
+        guard let serverName, checkHostname, verifyMode != .none,
+            (try? SocketAddress(ipAddress: serverName, port: 0)) == nil
+        else { return nil }
+        return serverName
+    }
+
     /// The certificate settings that are there, by name.
     private var materialNames: [String] {
         [

@@ -10,7 +10,9 @@ struct TLSClientContext: Sendable {
 
 /// Puts TLS into a pipeline and tells when the handshake is done.
 enum TLSHandshake {
-    static func client(_ tls: TLSClientContext, serverName: String?, on channel: any Channel) -> EventLoopFuture<Void> {
+    static func client(
+        _ tls: TLSClientContext, serverName: String?, on channel: any Channel
+    ) -> EventLoopFuture<PeerCertificate?> {
         let promise = channel.eventLoop.makePromise(of: PeerCertificate?.self)
         do {
             let handler = try NIOSSLClientHandler(context: tls.context, serverHostname: serverName)
@@ -21,7 +23,7 @@ enum TLSHandshake {
         } catch {
             promise.fail(error)
         }
-        return promise.futureResult.map { _ in }
+        return promise.futureResult
     }
 
     static func server(_ context: NIOSSLContext, on channel: any Channel) throws -> EventLoopFuture<PeerCertificate?> {

@@ -44,7 +44,9 @@ struct TransportTests {
         try await MQTTClient.withConnection(config) { client in
             #expect(client.protocolVersion == config.version)
             let inbox = try await client.inbox("echo/#", qos: .exactlyOnce)
-            let large = [UInt8](repeating: 0xA5, count: 300_000)
+            // mosquitto 2.0.11 never sends the rest of a large message from one WebSocket to another (Paho's either).
+            let isWebSocket = if case .webSocket = config.transport { true } else { false }
+            let large = [UInt8](repeating: 0xA5, count: isWebSocket ? 1_000 : 300_000)
             for qos in [QoS.atMostOnce, .atLeastOnce, .exactlyOnce] {
                 for (topic, payload) in [
                     ("echo/small", Array("ß 漢字 😀".utf8)), ("echo/none", []), ("echo/large", large),

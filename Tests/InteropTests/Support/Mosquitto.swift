@@ -1,8 +1,7 @@
 import Foundation
 import Synchronization
 
-/// A mosquitto of our own, on free ports, with its files in a temporary directory. It ends with the scope, and also when
-/// the tests die: a shell holds the pipe to us, and kills it when that closes.
+/// A mosquitto of our own, on free ports, with its files in a temporary directory. It ends with the scope.
 final class Mosquitto: Sendable {
     enum Listener: Hashable, CaseIterable {
         case tcp, tls, mutualTLS, webSocket, secureWebSocket, unix
@@ -105,7 +104,11 @@ final class Mosquitto: Sendable {
     func start() async throws {
         let ready = Once<Void>()
         let shell = try ChildProcess(
-            try Self.tool("mosquitto"), ["-c", directory.appending(path: "mosquitto.conf").path]
+            "/usr/bin/env",
+            [
+                "python3", "-c", Self.unblocked, try Self.tool("mosquitto"), "-c",
+                directory.appending(path: "mosquitto.conf").path,
+            ]
         ) { line in
             guard let line else {
                 return ready.set(.failure(ChildProcess.Failure("mosquitto ended before it was ready")))
@@ -122,6 +125,13 @@ final class Mosquitto: Sendable {
             throw ChildProcess.Failure("\(error)\n\(shell.tail)")
         }
     }
+
+    /// A child inherits the signals that the thread blocks which starts it, SIGTERM among them.
+    private static let unblocked = """
+        import os, signal, sys
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        os.execv(sys.argv[1], sys.argv[1:])
+        """
 
     /// What it logged last.
     var log: String { running.withLock { $0?.tail } ?? "" }
