@@ -81,6 +81,23 @@ struct RefusalTests {
         }
     }
 
+    @Test("A certificate for another name, of an authority that is trusted")
+    func otherName() async throws {
+        try await withCertificates { certificates in
+            let options = Mosquitto.Options(
+                listeners: [.tls], certificates: certificates, serverCertificate: "elsewhere")
+            try await Mosquitto.run(options) { mosquitto in
+                var config = MQTTConfig(
+                    brokerHost: "127.0.0.1", brokerPort: mosquitto.port(.tls),
+                    tls: TLSConfig(enabled: true, caCerts: certificates.file("ca.pem")))
+                let error = try await failure(config)
+                #expect(error.code == .tlsFailed)
+                config.tls.checkHostname = false
+                try await MQTTClient.withConnection(config) { client in #expect(client.isConnected) }
+            }
+        }
+    }
+
     @Test("Plain MQTT on a port that speaks TLS")
     func plainOnTLS() async throws {
         try await withCertificates { certificates in

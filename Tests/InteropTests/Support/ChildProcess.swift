@@ -42,9 +42,19 @@ final class ChildProcess: Sendable {
         process.standardOutput = output
         process.standardError = errors
         process.terminationHandler = { [weak self] in self?.ended($0.terminationStatus) }
-        try process.run()
+        try Self.withoutBlockedSignals { try process.run() }
         read(output, onLine, isOutput: true)
         read(errors, onLine, isOutput: false)
+    }
+
+    /// A child inherits the signals that the thread blocks which starts it; on those of libdispatch SIGTERM is among them.
+    private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
+        var none = sigset_t()
+        var previous = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &previous)
+        defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
+        try body()
     }
 
     private func read(_ pipe: Pipe, _ onLine: @escaping @Sendable (String?) -> Void, isOutput: Bool) {

@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// A mosquitto of our own, on free ports, with its files in a temporary directory. It ends with the scope.
+/// A mosquitto of our own, on free ports, with its files in a temporary directory. It ends with the scope, and also when
+/// the tests die: a shell holds the pipe to us, and kills it when that closes.
 final class Mosquitto: Sendable {
     enum Listener: Hashable, CaseIterable {
         case tcp, tls, mutualTLS, webSocket, secureWebSocket, unix
@@ -15,6 +16,8 @@ final class Mosquitto: Sendable {
         var access: [String] = []
         /// Certificates made by `scripts/make-test-certs`.
         var certificates: URL?
+        /// The one among them that it presents.
+        var serverCertificate = "server"
         /// Further lines of the configuration.
         var configuration: [String] = []
     }
@@ -87,7 +90,7 @@ final class Mosquitto: Sendable {
         }
         lines += options.configuration
         for listener in options.listeners {
-            lines.append(contentsOf: listener.lines(port: ports[listener], in: directory, options.certificates))
+            lines.append(contentsOf: listener.lines(port: ports[listener], in: directory, options))
         }
         try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: directory.appending(path: "mosquitto.conf"))
         return Mosquitto(directory: directory, ports: ports)
@@ -104,11 +107,7 @@ final class Mosquitto: Sendable {
     func start() async throws {
         let ready = Once<Void>()
         let shell = try ChildProcess(
-            "/usr/bin/env",
-            [
-                "python3", "-c", Self.unblocked, try Self.tool("mosquitto"), "-c",
-                directory.appending(path: "mosquitto.conf").path,
-            ]
+            "/bin/sh", ["-c", Self.guardScript, "sh", try Self.tool("mosquitto"), "mosquitto.conf", directory.path]
         ) { line in
             guard let line else {
                 return ready.set(.failure(ChildProcess.Failure("mosquitto ended before it was ready")))
@@ -120,17 +119,20 @@ final class Mosquitto: Sendable {
             try await ready.value
             running.withLock { $0 = shell }
         } catch {
-            shell.signal(SIGKILL)
+            shell.closeInput()
             await shell.exitStatus()
             throw ChildProcess.Failure("\(error)\n\(shell.tail)")
         }
     }
 
-    /// A child inherits the signals that the thread blocks which starts it, SIGTERM among them.
-    private static let unblocked = """
-        import os, signal, sys
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        os.execv(sys.argv[1], sys.argv[1:])
+    private static let guardScript = """
+        cd "$3" || exit 1
+        "$1" -c "$2" 2>&1 &
+        pid=$!
+        exec >/dev/null 2>&1
+        read -r signal || signal=KILL
+        kill -s $signal $pid
+        wait $pid
         """
 
     /// What it logged last.
@@ -139,7 +141,7 @@ final class Mosquitto: Sendable {
     /// Kills it, without giving it time to say or save anything.
     func kill() async {
         guard let shell = running.withLock({ $0 }) else { return }
-        shell.signal(SIGKILL)
+        shell.closeInput()
         await shell.exitStatus()
         running.withLock { $0 = nil }
     }
@@ -147,19 +149,20 @@ final class Mosquitto: Sendable {
     /// Ends it in order: it saves its sessions and retained messages.
     func terminate() async throws {
         guard let shell = running.withLock({ $0 }) else { return }
-        shell.signal(SIGTERM)
+        try shell.send("TERM")
         await shell.exitStatus()
         running.withLock { $0 = nil }
     }
 }
 
 extension Mosquitto.Listener {
-    fileprivate func lines(port: Int?, in directory: URL, _ certificates: URL?) -> [String] {
+    fileprivate func lines(port: Int?, in directory: URL, _ options: Mosquitto.Options) -> [String] {
         let first = "listener \(port ?? 0) \(self == .unix ? directory.appending(path: "socket").path : "127.0.0.1")"
-        let certificates = certificates?.path ?? ""
+        let certificates = options.certificates?.path ?? ""
+        let name = options.serverCertificate
         let tls = [
-            "cafile \(certificates)/ca.pem", "certfile \(certificates)/server.pem",
-            "keyfile \(certificates)/server.key",
+            "cafile \(certificates)/ca.pem", "certfile \(certificates)/\(name).pem",
+            "keyfile \(certificates)/\(name).key",
         ]
         return switch self {
         case .tcp, .unix: [first]
