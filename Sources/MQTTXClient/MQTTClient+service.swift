@@ -28,6 +28,7 @@ extension MQTTClient: Service {
                 core.stop(Disconnect())
                 if !isConnected { task.cancel() }
             }
+            try Task.checkCancellation()
         } catch {
             try Task.checkCancellation()
             if core.shared.withLock({ $0.isStopping }) { return }

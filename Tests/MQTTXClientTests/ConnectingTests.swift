@@ -103,6 +103,29 @@ struct ConnectingTests {
         #expect(error?.message.contains("127.0.0.1:\(port)") == true)
     }
 
+    @Test("As a service it keeps trying from the first connection on, and ends when it is cancelled")
+    func service() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let client = MQTTClient(broker.config())
+            let running = Task { try await client.run() }
+            let first = try #require(await connections.next())
+            _ = try await first.nextConnect()
+            try await first.send(.connack(ConnAck(reasonCode: .serverBusy)))
+            let second = try #require(await connections.next())
+            try await second.accept()
+            for await state in client.states where state.isConnected { break }
+            await expectError(.connectionFailed) { try await client.run() }
+            running.cancel()
+            await #expect(throws: CancellationError.self) { try await running.value }
+            #expect(!client.isConnected)
+            // It can be run again.
+            async let connecting: Void = client.connect()
+            try await #require(await connections.next()).accept()
+            try await connecting
+            await client.disconnect()
+        }
+    }
+
     @Test("Cancelling connect ends the attempt")
     func cancelled() async throws {
         try await ScriptedBroker.run { broker, connections in

@@ -91,21 +91,17 @@ import Testing
     func clientStops() async throws {
         try await TestBroker.run { broker in
             guard let embedded = broker.broker else { return }
-            let (started, gate, topic) = (Gate(), Gate(), TestBroker.topic())
-            try await serve(try await broker.connect("service"), topic, started, gate)
-            let (first, second) = (
-                try await broker.connect("a"), try await broker.connect("b") { $0.reconnect.enabled = false }
-            )
-            let calls = [first, second].map { client in
+            for reconnects in [true, false] {
+                let (started, gate, topic) = (Gate(), Gate(), TestBroker.topic())
+                try await serve(try await broker.connect("service \(reconnects)"), topic, started, gate)
+                let client = try await broker.connect("caller \(reconnects)") { $0.reconnect.enabled = reconnects }
                 let rpc = RPCManager(client)
-                return Task { try await rpc.call(topic, "slow") }
+                let call = Task { try await rpc.call(topic, "slow") }
+                await started.wait()
+                if reconnects { await client.disconnect() } else { await embedded.dropConnections() }
+                #expect(await error { _ = try await call.value }?.code == .connectionLost)
+                gate.open()
             }
-            await started.wait()
-            await first.disconnect()
-            #expect(await error { _ = try await calls[0].value }?.code == .connectionLost)
-            await embedded.dropConnections()
-            #expect(await error { _ = try await calls[1].value }?.code == .connectionLost)
-            gate.open()
         }
     }
 

@@ -442,6 +442,8 @@ final class ClientConnection: PacketReceiver {
             return
         }
         core.outbox.disconnected()
+        // From here on nobody takes us for connected; the connection loop says what comes next.
+        core.setState(.waiting(delay: .zero, cause: error))
         closed.succeed(error)
     }
 }

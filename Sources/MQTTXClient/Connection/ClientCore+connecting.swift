@@ -37,9 +37,10 @@ extension ClientCore {
     private func stopped(_ error: MQTTXError?) {
         let end = error ?? MQTTXError(.notConnected, "the client is disconnected")
         setState(.disconnected(error))
+        // Calls end as lost with the connection, not as requests that could not be sent: whoever waits hears it first.
+        tell(.disconnected(willReconnect: false, end))
         outbox.stop(end)
         registry.stop(end)
-        tell(.disconnected(willReconnect: false, end))
     }
 
     private func keepConnected(
@@ -74,6 +75,7 @@ extension ClientCore {
                 cause.reasonCode == .useAnotherServer || cause.reasonCode == .serverMoved
             {
                 redirects += 1
+                tell(.disconnected(willReconnect: true, cause))
                 continue
             }
             let limit = config.reconnect.maxAttempts

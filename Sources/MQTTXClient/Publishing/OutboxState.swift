@@ -101,6 +101,7 @@ struct OutboxState: ~Copyable {
                 do throws(MQTTXError) {
                     if publish.qos == .atMostOnce {
                         try encode(publish)
+                        statistics.delivered += 1
                         return .written
                     }
                     if try send(publish, receipt: receipt) { return .taken }
@@ -154,6 +155,7 @@ struct OutboxState: ~Copyable {
             do throws(MQTTXError) {
                 if next.publish.qos == .atMostOnce {
                     try encode(next.publish)
+                    statistics.delivered += 1
                     completions.receipts.append((next.receipt, .delivered(.success)))
                 } else if try !send(next.publish, receipt: next.receipt) {
                     break
