@@ -67,7 +67,9 @@ package struct IncomingFlight: Sendable {
     }
 
     private enum ExactlyOnceState {
-        case processing(position: UInt64)
+        /// `ticket` is the position in the ticket that was handed out: another message may get the same identifier while
+        /// the handler of this one still runs.
+        case processing(position: UInt64, ticket: UInt64)
         case received
     }
 
@@ -94,11 +96,11 @@ package struct IncomingFlight: Sendable {
     package mutating func receive(packetID: UInt16, qos: QoS) -> Verdict {
         if qos == .exactlyOnce, let state = exactlyOnce[packetID] {
             switch state {
-            case .processing(let position):
+            case .processing(let position, let ticket):
                 // Sent again on a new connection while it is still being handled: owed anew, on this connection.
                 if position < pubrecs.first {
                     let position = pubrecs.append(Owed(packetID: packetID, isDone: false, reasonCode: .success))
-                    exactlyOnce[packetID] = .processing(position: position)
+                    exactlyOnce[packetID] = .processing(position: position, ticket: ticket)
                     unacknowledged += 1
                 }
             case .received:
@@ -110,7 +112,7 @@ package struct IncomingFlight: Sendable {
         unacknowledged += 1
         let owed = Owed(packetID: packetID, isDone: false, reasonCode: .success)
         let position = qos == .exactlyOnce ? pubrecs.append(owed) : pubacks.append(owed)
-        if qos == .exactlyOnce { exactlyOnce[packetID] = .processing(position: position) }
+        if qos == .exactlyOnce { exactlyOnce[packetID] = .processing(position: position, ticket: position) }
         return .deliver(Ticket(packetID: packetID, qos: qos, position: position, connection: connection))
     }
 
@@ -123,8 +125,7 @@ package struct IncomingFlight: Sendable {
             guard ticket.connection == connection else { return }
             pubacks.finish(ticket.position, reasonCode)
         case .exactlyOnce:
-            guard case .processing(let position) = exactlyOnce[ticket.packetID] else { return }
-            if ticket.connection != connection, position == ticket.position, position >= pubrecs.first { return }
+            guard case .processing(let position, ticket.position) = exactlyOnce[ticket.packetID] else { return }
             pubrecs.finish(position, reasonCode)
             exactlyOnce[ticket.packetID] = reasonCode.isError ? nil : .received
         }
@@ -149,9 +150,10 @@ package struct IncomingFlight: Sendable {
             return Ticket(
                 packetID: owed.packetID, qos: .atLeastOnce, position: pubacks.first, connection: connection)
         }
-        if let owed = pubrecs.owed.first, !owed.isDone {
-            return Ticket(
-                packetID: owed.packetID, qos: .exactlyOnce, position: pubrecs.first, connection: connection)
+        if let owed = pubrecs.owed.first, !owed.isDone,
+            case .processing(_, let ticket) = exactlyOnce[owed.packetID]
+        {
+            return Ticket(packetID: owed.packetID, qos: .exactlyOnce, position: ticket, connection: connection)
         }
         return nil
     }
