@@ -40,8 +40,10 @@ public struct Protobuf<M: Message>: Sendable, Codable {
     /// The message.
     public var message: M
 
+    /// A message on its way out.
     public init(_ message: M) { self.message = message }
 
+    /// From the serialized message.
     public init(from decoder: any Swift.Decoder) throws {
         let container = try decoder.singleValueContainer()
         let bytes = try container.decode(Data.self)
@@ -55,6 +57,7 @@ public struct Protobuf<M: Message>: Sendable, Codable {
         }
     }
 
+    /// As the serialized message.
     public func encode(to encoder: any Swift.Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(message.serializedBytes() as Data)

@@ -54,6 +54,7 @@ public final class FaultProxy: Sendable {
         get async throws { try await state.loop.submit { [state] in state.links.count }.get() }
     }
 
+    /// Cuts all connections and takes no more.
     public func stop() async throws {
         try await onLoop { $0.cut() }
         try? await server.close()

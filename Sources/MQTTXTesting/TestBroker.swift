@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// ```swift
 /// try await TestBroker.with { broker in
-///     let client = try await MQTTClient(MQTTConfig(brokerHost: broker.host, brokerPort: broker.port))
+///     let client = MQTTClient(MQTTConfig(brokerHost: broker.host, brokerPort: broker.port))
 ///     …
 ///     await broker.dropConnections()
 /// }
@@ -55,8 +55,10 @@ public final class TestBroker: Sendable {
     /// The broker itself.
     public var broker: Broker { current.withLock { $0 } }
 
+    /// What the broker counts.
     public var statistics: BrokerStatistics { broker.statistics }
 
+    /// Stops the broker; clients see their connections end.
     public func stop() async throws { try await broker.stop() }
 
     // MARK: Faults

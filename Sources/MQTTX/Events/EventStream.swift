@@ -8,10 +8,12 @@ public struct EventStream: AsyncSequence, Sendable {
     let messages: MessageStream
     let decoder: EventDecoder
 
+    /// Every iteration has a subscription of its own.
     public func makeAsyncIterator() -> Iterator {
         Iterator(messages: messages.makeAsyncIterator(), decoder: decoder)
     }
 
+    /// One iteration. The subscription ends when this is let go.
     public struct Iterator: AsyncIteratorProtocol {
         let messages: MessageStream.Iterator
         let decoder: EventDecoder

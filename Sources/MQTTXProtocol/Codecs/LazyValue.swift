@@ -53,6 +53,7 @@ extension LazyValue: ExpressibleByNilLiteral {
 }
 
 extension LazyValue: CustomStringConvertible {
+    /// The value as JSON text; for bytes that can't be decoded, why.
     public var description: String {
         do { return try json().description } catch { return "(\(error))" }
     }

@@ -14,6 +14,7 @@ public struct MessageCoder: Sendable {
     public let codec: any Codec
     let format: Format
 
+    /// - Parameter codec: how messages become bytes.
     public init(_ codec: any Codec = .json) {
         self.codec = codec
         format =

@@ -8,12 +8,15 @@ public struct JSONObject: Sendable {
 
     /// One member.
     public struct Entry: Sendable {
+        /// Its name.
         public let key: String
+        /// Its value.
         public internal(set) var value: JSONValue
     }
 
     private static let linearLimit = 12
 
+    /// An object without members.
     public init() {}
 
     /// How many members there are.
@@ -74,16 +77,21 @@ public struct JSONObject: Sendable {
 }
 
 extension JSONObject: RandomAccessCollection {
+    /// 0.
     public var startIndex: Int { 0 }
+    /// ``count``.
     public var endIndex: Int { entries.count }
+    /// The member at that place; it must be one of ``Swift/Collection/indices``.
     public subscript(position: Int) -> Entry { entries[position] }
 }
 
 extension JSONObject: Hashable {
+    /// Whether they have the same members, in any order.
     public static func == (lhs: Self, rhs: Self) -> Bool {
         lhs.count == rhs.count && lhs.entries.allSatisfy { rhs[$0.key] == $0.value }
     }
 
+    /// The same whatever the order of the members.
     public func hash(into hasher: inout Hasher) {
         // A sum does not depend on the order, as equality does not.
         var sum = 0
@@ -111,5 +119,6 @@ extension JSONObject: ExpressibleByDictionaryLiteral {
 }
 
 extension JSONObject: CustomStringConvertible {
+    /// As JSON text.
     public var description: String { JSONValue.object(self).description }
 }

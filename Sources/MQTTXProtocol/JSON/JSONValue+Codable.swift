@@ -1,4 +1,5 @@
 extension JSONValue: Codable {
+    /// Whatever the decoder holds.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
@@ -20,6 +21,7 @@ extension JSONValue: Codable {
         }
     }
 
+    /// As the same value; bytes as Base64, integers beyond 64 bits rounded.
     public func encode(to encoder: any Encoder) throws {
         switch self {
         case .object(let object):

@@ -1,12 +1,19 @@
 public import MQTTCore
 
 extension JSONValue {
+    /// `true` or `false`.
     public init(_ value: Bool) { self = .bool(value) }
+    /// A number.
     public init(_ value: Double) { self = .double(value) }
+    /// A number.
     public init(_ value: Float) { self = .double(Double(value)) }
+    /// Text.
     public init(_ value: String) { self = .string(value) }
+    /// An array.
     public init(_ value: [JSONValue]) { self = .array(value) }
+    /// An object, its members in no particular order.
     public init(_ value: [String: JSONValue]) { self = .object(JSONObject(value)) }
+    /// An object.
     public init(_ value: JSONObject) { self = .object(value) }
 
     /// Any integer; ``bigInt(_:)`` when it is outside the range of `Int64`.

@@ -1,6 +1,8 @@
 /// What arrives at an RPC endpoint.
 public enum RPCMessage: Sendable {
+    /// Somebody calls a method of ours.
     case request(RPCRequest)
+    /// Somebody answers a call of ours.
     case response(RPCResponse)
 
     /// The request that this is, or that it answers.
@@ -14,6 +16,8 @@ public enum RPCMessage: Sendable {
 
 /// A decoded RPC message and the form it came in, which is the form to answer in.
 public struct IncomingRPC: Sendable {
+    /// The message.
     public let message: RPCMessage
+    /// The form it came in.
     public let form: MessageForm
 }

@@ -15,6 +15,14 @@ public struct RPCRequest: Sendable {
     /// Members of the envelope that this version does not know, carried through as they are.
     public var unknownMembers: JSONObject
 
+    /// - Parameters:
+    ///   - requestID: tells calls apart; a new UUID by default.
+    ///   - method: the method's name.
+    ///   - params: what the method gets.
+    ///   - replyTo: the topic that takes the response.
+    ///   - callerID: who calls.
+    ///   - extensions: members of the reserved key `x`.
+    ///   - unknownMembers: members of the envelope beside the known ones.
     public init(
         requestID: String = RequestID.make(), method: String, params: LazyValue = nil, replyTo: String = "",
         callerID: String = "", extensions: JSONObject = [:], unknownMembers: JSONObject = [:]

@@ -18,6 +18,11 @@ public struct RPCResponse: Sendable {
         case error(String)
     }
 
+    /// - Parameters:
+    ///   - requestID: of the request that is answered.
+    ///   - outcome: what came of it.
+    ///   - extensions: members of the reserved key `x`.
+    ///   - unknownMembers: members of the envelope beside the known ones.
     public init(
         requestID: String, outcome: Outcome, extensions: JSONObject = [:], unknownMembers: JSONObject = [:]
     ) {
