@@ -58,8 +58,15 @@ let package = Package(
         .target(
             name: "MQTTXClient",
             dependencies: [
-                "MQTTCore", "MQTTNetwork", nio("NIOCore"), nio("NIOPosix"), collections, logging,
+                "MQTTCore", "MQTTNetwork", "MQTTSCRAM", nio("NIOCore"), nio("NIOPosix"), collections, logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "MQTTSCRAM",
+            dependencies: [
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             swiftSettings: settings),
         .target(
@@ -73,7 +80,7 @@ let package = Package(
         .target(
             name: "MQTTXBroker",
             dependencies: [
-                "MQTTCore", "MQTTNetwork", nio("NIOCore"), nio("NIOPosix"), collections, logging,
+                "MQTTCore", "MQTTNetwork", "MQTTSCRAM", nio("NIOCore"), nio("NIOPosix"), collections, logging,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
@@ -108,12 +115,16 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "MQTTXClientTests",
-            dependencies: ["MQTTXClient", "MQTTCore", "MQTTNetwork", nio("NIOCore"), nio("NIOPosix")],
+            dependencies: [
+                "MQTTXClient", "MQTTCore", "MQTTNetwork", "MQTTSCRAM", nio("NIOCore"), nio("NIOPosix"), logging,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "MQTTXBrokerTests",
             dependencies: [
-                "MQTTCore", "MQTTNetwork", "MQTTXBroker", "MQTTXTesting", nio("NIOCore"), nio("NIOPosix"), collections,
+                "MQTTCore", "MQTTNetwork", "MQTTSCRAM", "MQTTXBroker", "MQTTXTesting", nio("NIOCore"), nio("NIOPosix"),
+                collections,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],

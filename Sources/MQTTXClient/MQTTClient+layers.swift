@@ -34,7 +34,7 @@ extension MQTTClient {
     /// Hands messages to a sink, without waiting for the broker's word; ``Subscription/granted(within:)`` does that.
     package func subscribeAtOnce(_ filter: String, _ sink: MessageSink) throws(MQTTXError) -> Subscription {
         try core.subscribe(
-            try TopicFilter(filter), options: SubscriptionOptions(qos: .atLeastOnce),
+            try TopicFilter(filter), terms: SubscriptionTerms(options: SubscriptionOptions(qos: .atLeastOnce)),
             action: .onReceipt(sink.receive, isExclusive: sink.isExclusive))
     }
 

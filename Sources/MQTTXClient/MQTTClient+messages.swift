@@ -7,24 +7,41 @@ extension MQTTClient {
     /// The subscription is made when iteration begins and ends with it. One message waits for the reader at a time;
     /// a slow reader slows the broker down as a slow handler does.
     ///
-    /// - Throws: while iterating, what ``subscribe(_:qos:noLocal:retainAsPublished:retainHandling:handler:)`` throws, and
-    ///   the error with which the client stopped for good.
-    public func messages(_ filter: String, qos: QoS = .atLeastOnce) -> MessageStream {
-        MessageStream(client: self, filter: filter, qos: qos)
+    /// - Parameters:
+    ///   - filter: a topic filter.
+    ///   - qos: the highest QoS at which messages are to arrive.
+    ///   - noLocal: don't send what this client itself publishes (MQTT 5.0).
+    ///   - retainAsPublished: keep the RETAIN flag as it was published (MQTT 5.0).
+    ///   - retainHandling: which retained messages come (MQTT 5.0).
+    ///   - userProperties: of the SUBSCRIBE (MQTT 5.0).
+    /// - Throws: while iterating, what
+    ///   ``subscribe(_:qos:noLocal:retainAsPublished:retainHandling:userProperties:handler:)`` throws, and the error with
+    ///   which the client stopped for good.
+    public func messages(
+        _ filter: String, qos: QoS = .atLeastOnce, noLocal: Bool = false, retainAsPublished: Bool = false,
+        retainHandling: RetainHandling = .sendAtSubscribe, userProperties: [UserProperty] = []
+    ) -> MessageStream {
+        let options = SubscriptionOptions(
+            qos: qos, noLocal: noLocal, retainAsPublished: retainAsPublished, retainHandling: retainHandling)
+        return MessageStream(
+            client: self, filter: filter, terms: SubscriptionTerms(options: options, userProperties: userProperties))
     }
 }
 
-/// Messages of a subscription, one after another. See ``MQTTClient/messages(_:qos:)``.
+/// Messages of a subscription, one after another. See
+/// ``MQTTClient/messages(_:qos:noLocal:retainAsPublished:retainHandling:userProperties:)``.
 public struct MessageStream: AsyncSequence, Sendable {
     public typealias Element = MQTTMessage
     public typealias Failure = any Error
 
     let client: MQTTClient
     let filter: String
-    let qos: QoS
+    let terms: SubscriptionTerms
 
+    /// Every iteration has a subscription of its own.
     public func makeAsyncIterator() -> Iterator { Iterator(stream: self) }
 
+    /// One iteration. The subscription ends when this is let go.
     public final class Iterator: AsyncIteratorProtocol {
         private let stream: MessageStream
         private let handoff = Handoff()
@@ -33,12 +50,15 @@ public struct MessageStream: AsyncSequence, Sendable {
 
         init(stream: MessageStream) { self.stream = stream }
 
+        /// The next message; the first call subscribes.
+        ///
+        /// - Returns: never nil while the client lives.
+        /// - Throws: why the subscription was refused, why the client stopped for good, or `CancellationError`.
         public func next() async throws -> MQTTMessage? {
             if subscription == nil {
                 let handoff = handoff
-                subscription = try await stream.client.subscribe(stream.filter, qos: stream.qos) {
-                    await handoff.give($0)
-                }
+                subscription = try await stream.client.subscribe(
+                    stream.filter, stream.terms, .concurrent { await handoff.give($0) })
                 observer = stream.client.observe { event in
                     if case .disconnected(willReconnect: false, let error) = event { handoff.finish(error) }
                 }

@@ -117,7 +117,7 @@ extension PublishReceipt {
     /// For a message that was done before anyone could ask.
     static let delivered: PublishReceipt = {
         let receipt = PublishReceipt()
-        receipt.complete(.delivered(.success))
+        receipt.complete(.written)
         return receipt
     }()
 }

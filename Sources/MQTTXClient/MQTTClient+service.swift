@@ -4,8 +4,12 @@ public import ServiceLifecycle
 private import Synchronization
 
 extension MQTTClient: Service {
+    /// How long messages may take to reach the broker when the service shuts down gracefully.
+    private static let shutdownDrain = Duration.seconds(5)
+
     /// Connects and keeps trying, the very first connection included, until the task is cancelled, ``disconnect(drain:)``
-    /// is called, or the service group shuts down gracefully; then it disconnects and returns.
+    /// is called, or the service group shuts down gracefully. Then it disconnects and returns; gracefully, messages of ours
+    /// that wait or are in flight get 5 seconds to reach the broker first.
     ///
     /// - Throws: ``MQTTXError`` when another attempt makes no sense: the session was taken over, the broker bans us,
     ///   reconnecting is off; ``ErrorCode/connectionFailed`` if the client is running already; `CancellationError`.
@@ -17,16 +21,18 @@ extension MQTTClient: Service {
         }
         defer { forget(task) }
         do {
-            try await withGracefulShutdownHandler {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    try await gracefulShutdown()
+                    await self.disconnect(drain: Self.shutdownDrain)
+                }
+                // The client has ended by itself: nobody has to wait for a shutdown.
+                defer { group.cancelAll() }
                 try await withTaskCancellationHandler {
                     try await ended.futureResult.get()
                 } onCancel: {
                     task.cancel()
                 }
-            } onGracefulShutdown: { [core] in
-                let isConnected = core.shared.withLock { $0.state.isConnected }
-                core.stop(Disconnect())
-                if !isConnected { task.cancel() }
             }
             try Task.checkCancellation()
         } catch {

@@ -9,65 +9,92 @@ extension MQTTClient {
     /// after every reconnect.
     ///
     /// Messages of one topic reach a handler in the order received, one at a time; different topics run concurrently.
-    /// What a handler throws is logged and counted. A handler may publish, subscribe and call freely.
+    /// What a handler throws is logged and counted. A handler may publish, subscribe and call freely. Several handlers of
+    /// one filter share a subscription: the highest `qos` and the latest of the other options hold.
     ///
     /// - Parameters:
     ///   - filter: a topic filter; `+` and `#` are wildcards, `$share/<group>/…` is shared (sections 4.7 and 4.8).
     ///   - qos: the highest QoS at which messages are to arrive.
-    ///   - noLocal: don't send what this client itself publishes (MQTT 5.0).
+    ///   - noLocal: don't send what this client itself publishes (MQTT 5.0); not with a shared one (MQTT-3.8.3-4).
     ///   - retainAsPublished: keep the RETAIN flag as it was published (MQTT 5.0).
     ///   - retainHandling: which retained messages come (MQTT 5.0).
-    ///   - blocking: whether the handler blocks its thread and so has to run on a thread pool; it must not suspend then.
+    ///   - userProperties: of the SUBSCRIBE (MQTT 5.0).
     ///   - handler: called on a worker.
     /// - Throws: ``MQTTXError``: ``ErrorCode/invalidTopic`` for a filter that breaks the rules,
-    ///   ``ErrorCode/subscribeFailed`` or ``ErrorCode/permissionDenied`` if the broker refuses,
-    ///   ``ErrorCode/connectionTimeout`` if it does not answer; `CancellationError`.
+    ///   ``ErrorCode/subscribeFailed`` or ``ErrorCode/permissionDenied`` if the broker refuses, or has said that it does
+    ///   not offer this; ``ErrorCode/connectionTimeout`` if it does not answer; `CancellationError`. The handler is gone
+    ///   then.
     @discardableResult
     public func subscribe(
         _ filter: String, qos: QoS = .atLeastOnce, noLocal: Bool = false, retainAsPublished: Bool = false,
-        retainHandling: RetainHandling = .sendAtSubscribe,
+        retainHandling: RetainHandling = .sendAtSubscribe, userProperties: [UserProperty] = [],
         handler: @escaping @Sendable (MQTTMessage) async throws -> Void
     ) async throws -> Subscription {
-        try await subscribe(
-            filter,
-            SubscriptionOptions(
-                qos: qos, noLocal: noLocal, retainAsPublished: retainAsPublished, retainHandling: retainHandling),
-            .concurrent(handler))
+        let options = SubscriptionOptions(
+            qos: qos, noLocal: noLocal, retainAsPublished: retainAsPublished, retainHandling: retainHandling)
+        return try await subscribe(
+            filter, SubscriptionTerms(options: options, userProperties: userProperties), .concurrent(handler))
     }
 
     /// Calls a handler with topic and payload, as in Python.
+    ///
+    /// - Parameters:
+    ///   - filter: a topic filter.
+    ///   - qos: the highest QoS at which messages are to arrive.
+    ///   - handler: called on a worker.
+    /// - Throws: as ``subscribe(_:qos:noLocal:retainAsPublished:retainHandling:userProperties:handler:)``.
     @discardableResult
     public func subscribe(
         _ filter: String, qos: QoS = .atLeastOnce,
         handler: @escaping @Sendable (String, ByteBuffer) async throws -> Void
     ) async throws -> Subscription {
         try await subscribe(
-            filter, SubscriptionOptions(qos: qos), .concurrent { try await handler($0.topic, $0.payload) })
+            filter, SubscriptionTerms(options: SubscriptionOptions(qos: qos)),
+            .concurrent { try await handler($0.topic, $0.payload) })
     }
 
     /// Calls a handler that blocks its thread: it runs on a thread pool, and holds up nobody but its own topic.
+    ///
+    /// - Parameters:
+    ///   - filter: a topic filter.
+    ///   - qos: the highest QoS at which messages are to arrive.
+    ///   - blocking: whether it blocks; otherwise it runs as others do.
+    ///   - handler: must not suspend.
+    /// - Throws: as ``subscribe(_:qos:noLocal:retainAsPublished:retainHandling:userProperties:handler:)``.
     @discardableResult
     public func subscribe(
         _ filter: String, qos: QoS = .atLeastOnce, blocking: Bool,
         handler: @escaping @Sendable (MQTTMessage) throws -> Void
     ) async throws -> Subscription {
         try await subscribe(
-            filter, SubscriptionOptions(qos: qos),
+            filter, SubscriptionTerms(options: SubscriptionOptions(qos: qos)),
             blocking ? .blocking(handler) : .concurrent { try handler($0) })
     }
 
     /// Hands messages to a sink on the receive path; how RPC connects itself.
+    ///
+    /// - Parameters:
+    ///   - filter: a topic filter.
+    ///   - qos: the highest QoS at which messages are to arrive.
+    ///   - sink: takes them.
+    /// - Throws: as ``subscribe(_:qos:noLocal:retainAsPublished:retainHandling:userProperties:handler:)``, and
+    ///   ``ErrorCode/subscribeFailed`` for a second RPC endpoint on one topic of a client.
     @discardableResult
     public func subscribe(_ filter: String, qos: QoS = .atLeastOnce, _ sink: MessageSink) async throws -> Subscription {
         try await subscribe(
-            filter, SubscriptionOptions(qos: qos), .onReceipt(sink.receive, isExclusive: sink.isExclusive))
+            filter, SubscriptionTerms(options: SubscriptionOptions(qos: qos)),
+            .onReceipt(sink.receive, isExclusive: sink.isExclusive))
     }
 
-    private func subscribe(
-        _ filter: String, _ options: SubscriptionOptions, _ action: HandlerEntry.Action
+    func subscribe(
+        _ filter: String, _ terms: SubscriptionTerms, _ action: HandlerEntry.Action
     ) async throws -> Subscription {
         let filter = try TopicFilter(filter)
-        let subscription = try core.subscribe(filter, options: options, action: action)
+        if terms.options.noLocal, filter.shareName != nil {
+            throw MQTTXError(
+                .subscribeFailed, "a shared subscription can't leave out one's own messages (MQTT-3.8.3-4)")
+        }
+        let subscription = try core.subscribe(filter, terms: terms, action: action)
         guard isConnected else { return subscription }
         do {
             _ = try await core.registry.granted(subscription.entry, timeout: core.config.operationTimeout)
@@ -82,14 +109,23 @@ extension MQTTClient {
 
     /// Removes all handlers of a topic filter and ends the subscription at the broker.
     ///
-    /// - Throws: ``MQTTXError`` with ``ErrorCode/connectionTimeout`` if the broker does not answer; the handlers are gone
-    ///   all the same. A filter nobody has subscribed to is no error.
-    public func unsubscribe(_ filter: String) async throws {
-        if core.registry.remove(filter) { try await core.unsubscribe(filter) }
+    /// - Parameters:
+    ///   - filter: as it was subscribed to. One that nobody has subscribed to is no error.
+    ///   - userProperties: of the UNSUBSCRIBE (MQTT 5.0).
+    /// - Returns: the broker's UNSUBACK; nil if none was needed, or without a connection.
+    /// - Throws: ``MQTTXError`` with ``ErrorCode/connectionTimeout`` if the broker does not answer,
+    ///   ``ErrorCode/subscribeFailed`` or ``ErrorCode/permissionDenied`` if it refuses; the handlers are gone all the same.
+    @discardableResult
+    public func unsubscribe(_ filter: String, userProperties: [UserProperty] = []) async throws -> BrokerAnswer? {
+        guard core.registry.remove(filter) else { return nil }
+        return try await core.unsubscribe(filter, userProperties)
     }
 
-    /// Removes one handler, as ``Subscription/cancel()`` does.
-    public func unsubscribe(_ subscription: Subscription) async throws { try await subscription.cancel() }
+    /// Removes one handler, as ``Subscription/cancel(userProperties:)`` does.
+    @discardableResult
+    public func unsubscribe(_ subscription: Subscription) async throws -> BrokerAnswer? {
+        try await subscription.cancel()
+    }
 }
 
 /// Takes messages on the receive path: it is called on the event loop, in the order received, before any handler, and

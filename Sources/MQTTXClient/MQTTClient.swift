@@ -137,12 +137,24 @@ public final class MQTTClient: Sendable {
     /// Disconnects, telling the broker why and, if wanted, another life time for the session (MQTT 5.0, section 3.14).
     ///
     /// - Parameters:
-    ///   - reasonCode: ``ReasonCode/disconnectWithWill`` has the broker publish the will.
-    ///   - sessionExpiry: seconds the session is kept from now on; not after a connection without any.
+    ///   - reasonCode: ``ReasonCode/disconnectWithWill`` has the broker publish the will; on MQTT 3.1.1 the connection is
+    ///     closed without a word then, to the same end. Other codes don't travel on 3.1.1.
+    ///   - sessionExpiry: how long the session is kept from now on, in whole seconds. Not sent after a connection whose
+    ///     session was not to outlive it (MQTT-3.14.2-2).
+    ///   - reasonString: why, for people.
+    ///   - userProperties: names and values, in order.
     ///   - drain: as in ``disconnect(drain:)``.
     public func disconnect(
-        reasonCode: ReasonCode, sessionExpiry: Duration? = nil, drain: Duration? = nil
+        reasonCode: ReasonCode, sessionExpiry: Duration? = nil, reasonString: String? = nil,
+        userProperties: [UserProperty] = [], drain: Duration? = nil
     ) async {
+        let packet = Disconnect(
+            reasonCode: reasonCode,
+            properties: .with {
+                $0.sessionExpiryInterval = sessionExpiry.map { UInt32(clamping: $0.components.seconds) }
+                $0.reasonString = reasonString
+                $0.userProperties = userProperties
+            })
         guard let task = running.withLock({ $0 }) else { return }
         if let drain, isConnected {
             await withTaskGroup(of: Void.self) { group in
@@ -150,27 +162,19 @@ public final class MQTTClient: Sendable {
                 group.addTask { try? await Task.sleep(for: drain) }
                 await group.next()
                 // Whoever still waits for the drain is released when the outbox stops.
-                core.stop(disconnectPacket(reasonCode, sessionExpiry))
+                core.stop(packet)
                 if isConnected { await core.closed() }
                 task.cancel()
                 await task.value
                 group.cancelAll()
             }
         } else {
-            core.stop(disconnectPacket(reasonCode, sessionExpiry))
+            core.stop(packet)
             if isConnected { await core.closed() }
             task.cancel()
             await task.value
         }
         running.withLock { if $0 == task { $0 = nil } }
-    }
-
-    private func disconnectPacket(_ reasonCode: ReasonCode, _ sessionExpiry: Duration?) -> Disconnect {
-        Disconnect(
-            reasonCode: reasonCode,
-            properties: .with {
-                $0.sessionExpiryInterval = sessionExpiry.map { UInt32(clamping: $0.components.seconds) }
-            })
     }
 
     // MARK: Where it stands
@@ -203,9 +207,11 @@ public final class MQTTClient: Sendable {
     /// The version of the present or latest connection; nil before the first.
     public var protocolVersion: ProtocolVersion? { core.shared.withLock { $0.version } }
 
-    /// Starts the authentication anew on the live connection (MQTT 5.0, section 4.12.1).
+    /// Authenticates anew on the live connection (MQTT 5.0, section 4.12.1); returns when the broker has agreed. Messages
+    /// go on meanwhile. Cancelling the task does not stop it.
     ///
-    /// - Throws: ``MQTTXError`` with ``ErrorCode/authenticationFailed`` if no authenticator is configured or one exchange
-    ///   is under way already; ``ErrorCode/notConnected`` without a connection.
+    /// - Throws: ``MQTTXError`` with ``ErrorCode/authenticationFailed`` if no method is configured, one exchange is under way
+    ///   already, or the method fails, which ends the connection; ``ErrorCode/notConnected`` without a connection; how the
+    ///   connection ended if the broker refuses by ending it.
     public func reauthenticate() async throws { try await core.reauthenticate() }
 }

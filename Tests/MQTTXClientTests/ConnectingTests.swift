@@ -156,7 +156,7 @@ struct ConnectingTests {
                 broker.config {
                     $0.auth = AuthConfig {
                         let count = asked.add(1, ordering: .relaxed).newValue
-                        return .init(username: "token-\(count)", password: nil as String?)
+                        return .init(username: "token-\(count)", password: nil)
                     }
                 })
             async let connecting: Void = client.connect()

@@ -247,4 +247,148 @@ struct PublishingTests {
             #expect(try await receipt.outcome.get() == .success)
         }
     }
+
+    @Test("What was published is counted when it is delivered, whether it went out at once or waited")
+    func deliveredIsCounted() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, first) = try await broker.connect(connections)
+            try await client.publish("a", "at once")
+            #expect(String(buffer: try await first.nextPublish().payload) == "at once")
+            #expect(await client.statistics.messagesDelivered == 1)
+            await first.close()
+            for await state in client.states where !state.isConnected { break }
+            let receipts = [
+                try await client.enqueue("a", "0"), try await client.enqueue("a", "1", qos: .atLeastOnce),
+                try await client.enqueue("a", "2", qos: .exactlyOnce),
+            ]
+            #expect(await client.statistics.queuedOutbound == 3)
+            let second = try #require(await connections.next())
+            try await second.accept()
+            _ = try await second.nextPublish()
+            let one = Acknowledgement(packetID: try await second.nextPublish().packetID)
+            let two = Acknowledgement(packetID: try await second.nextPublish().packetID)
+            try await second.send(.puback(one), .pubrec(two))
+            #expect(try await second.next() == .pubrel(two))
+            try await second.send(.pubcomp(two))
+            for receipt in receipts { _ = try await receipt.outcome.get() }
+            let statistics = await client.statistics
+            #expect(statistics.messagesDelivered == 4 && statistics.messagesSent == 4)
+            #expect(statistics.queuedOutbound == 0 && statistics.inFlight == 0 && statistics.publishFailures == 0)
+            await client.disconnect()
+        }
+    }
+
+    @Test(
+        "Every message is told how it ended when the client ends, in whatever state it was",
+        arguments: ["disconnect", "drained", "gone for good"])
+    func endOfAll(how: String) async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(
+                connections, properties: .with { $0.receiveMaximum = 3 }
+            ) {
+                $0.reconnect.enabled = false
+                $0.maxQueuedMessages = 2
+            }
+            var receipts: [PublishReceipt] = []
+            for (number, qos) in [QoS.atLeastOnce, .exactlyOnce, .exactlyOnce].enumerated() {
+                receipts.append(try await client.enqueue("a", "\(number)", qos: qos))
+                _ = try await connection.nextPublish()
+            }
+            // One is released already.
+            try await connection.send(.pubrec(Acknowledgement(packetID: 3)))
+            #expect(try await connection.next() == .pubrel(Acknowledgement(packetID: 3)))
+            receipts.append(try await client.enqueue("a", "queued", qos: .atLeastOnce))
+            receipts.append(try await client.enqueue("a", "queued"))
+            let waiting = Task { try await client.enqueue("a", "waits for room", qos: .atLeastOnce) }
+            switch how {
+            case "disconnect": await client.disconnect()
+            case "drained": await client.disconnect(drain: .milliseconds(50))
+            default: await connection.close()
+            }
+            for receipt in receipts {
+                guard case .failed = try await receipt.outcome else {
+                    Issue.record("delivered, though the broker said nothing")
+                    continue
+                }
+            }
+            await #expect(throws: MQTTXError.self) { try await waiting.value.outcome.get() }
+            let statistics = await client.statistics
+            #expect(statistics.queuedOutbound == 0 && statistics.inFlight == 0)
+            #expect(statistics.publishFailures >= 5)
+        }
+    }
+
+    @Test(
+        "A QoS 2 message survives the connection in every state; without its session it ends as unknown",
+        arguments: [true, false], [true, false])
+    func exactlyOnce(isReleased: Bool, sessionPresent: Bool) async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, first) = try await broker.connect(connections)
+            let receipt = try await client.enqueue("a", "x", qos: .exactlyOnce)
+            let ack = Acknowledgement(packetID: try await first.nextPublish().packetID)
+            if isReleased {
+                try await first.send(.pubrec(ack))
+                #expect(try await first.next() == .pubrel(ack))
+            }
+            await first.close()
+            let second = try #require(await connections.next())
+            try await second.accept(sessionPresent: sessionPresent)
+            if sessionPresent {
+                if !isReleased {
+                    #expect(try await second.nextPublish().dup)
+                    try await second.send(.pubrec(ack))
+                }
+                #expect(try await second.next() == .pubrel(ack))
+                try await second.send(.pubcomp(ack))
+                #expect(try await receipt.outcome.get() == .success)
+            } else {
+                let error = await expectError(.publishFailed) { try await receipt.outcome.get() }
+                #expect(error?.message.contains("unknown") == true)
+            }
+            await client.disconnect()
+        }
+    }
+
+    @Test("While the connection is away messages are refused where that was chosen")
+    func refusedWhileDisconnected() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, first) = try await broker.connect(connections) { $0.whileDisconnected = .refuse }
+            await first.close()
+            for await state in client.states where !state.isConnected { break }
+            _ = try #require(await connections.next())
+            await expectError(.notConnected) { try await client.publish("a", "x") }
+            await expectError(.notConnected) { try await client.enqueue("a", "x", qos: .atLeastOnce) }
+            await client.disconnect()
+        }
+    }
+
+    @Test("A SUBSCRIBE finds its way past messages that wait for the Receive Maximum")
+    func subscribeDoesNotStarve() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(
+                connections, properties: .with { $0.receiveMaximum = 1 })
+            for number in 0..<100 { try await client.enqueue("a", "\(number)", qos: .atLeastOnce) }
+            _ = try await connection.nextPublish()
+            async let subscribing = client.subscribe("b") { _ in }
+            try await connection.grant()
+            #expect(try await subscribing.grantedQoS == .atLeastOnce)
+            await client.disconnect()
+        }
+    }
+
+    @Test("A queue bounded in bytes follows its policy as one bounded in number does")
+    func boundedBytes() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, _) = try await broker.connect(connections, properties: .with { $0.receiveMaximum = 1 }) {
+                $0.maxQueuedBytes = 10_000
+                $0.queuePolicy = .fail
+            }
+            let payload = [UInt8](repeating: 0, count: 1_000)
+            try await client.enqueue("a", payload, qos: .atLeastOnce)
+            var taken = 0
+            while (try? await client.enqueue("a", payload, qos: .atLeastOnce)) != nil, taken < 100 { taken += 1 }
+            #expect(taken == 9)
+            await client.disconnect()
+        }
+    }
 }

@@ -106,13 +106,13 @@ struct SubscribingTests {
             try await one.cancel()
             try await connection.send(.publish(Publish(topic: "a", payload: ByteBuffer())))
             #expect(await log.next(1) == ["two"])
-            async let cancelling: Void = two.cancel()
+            async let cancelling = two.cancel()
             guard case .unsubscribe(let packet) = try await connection.next() else {
                 throw ScriptedConnection.Unexpected()
             }
             #expect(packet.filters == ["a"])
             try await connection.send(.unsuback(UnsubAck(packetID: packet.packetID, reasonCodes: [.success])))
-            try await cancelling
+            _ = try await cancelling
             await client.disconnect()
         }
     }

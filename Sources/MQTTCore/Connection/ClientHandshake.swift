@@ -116,7 +116,7 @@ extension MQTTXError {
         let reason = connack.properties.reasonString.map { ": \($0)" } ?? ""
         self.init(
             code, "the broker refused the connection: \(connack.reasonCode.text)\(reason)",
-            reasonCode: connack.reasonCode)
+            reasonCode: connack.reasonCode, properties: connack.properties)
     }
 }
 

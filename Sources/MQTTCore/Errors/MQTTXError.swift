@@ -13,13 +13,25 @@ public struct MQTTXError: Error, Sendable {
     public let message: String
     /// The MQTT reason code that came with it, or that a violation is answered with.
     public let reasonCode: ReasonCode?
+    /// What the broker sent with its reason code (MQTT 5.0): reason string, user properties, server reference.
+    public let properties: Properties
     /// What caused it, when something else did.
     public let cause: (any Error)?
 
-    public init(_ code: ErrorCode, _ message: String, reasonCode: ReasonCode? = nil, cause: (any Error)? = nil) {
+    /// - Parameters:
+    ///   - code: what programs compare.
+    ///   - message: for people; an empty one becomes the code's name.
+    ///   - reasonCode: the MQTT reason code that came with it.
+    ///   - properties: what the broker sent with the reason code.
+    ///   - cause: the error behind it.
+    public init(
+        _ code: ErrorCode, _ message: String, reasonCode: ReasonCode? = nil, properties: Properties = Properties(),
+        cause: (any Error)? = nil
+    ) {
         self.code = code
         self.message = message.isEmpty ? code.name : message
         self.reasonCode = reasonCode
+        self.properties = properties
         self.cause = cause
     }
 

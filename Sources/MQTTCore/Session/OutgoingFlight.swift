@@ -18,6 +18,8 @@ package struct OutgoingFlight: Sendable {
         case awaitingPubcomp
         /// SUBSCRIBE or UNSUBSCRIBE sent.
         case awaitingAnswer
+        /// Nothing any more, but the peer may hold the identifier for a message of QoS 2.
+        case abandoned
     }
 
     /// What is known of one packet identifier in use.
@@ -118,7 +120,7 @@ package struct OutgoingFlight: Sendable {
             return .release
         case .awaitingPubcomp:
             return .release
-        case .free, .awaitingPuback, .awaitingAnswer:
+        case .free, .awaitingPuback, .awaitingAnswer, .abandoned:
             return .unknown
         }
     }
@@ -155,7 +157,7 @@ package struct OutgoingFlight: Sendable {
                 slots[index].isActive = true
                 active += 1
                 return .pubrel(Acknowledgement(packetID: id))
-            case .free, .awaitingAnswer:
+            case .free, .awaitingAnswer, .abandoned:
                 continue
             }
         }
@@ -177,12 +179,25 @@ package struct OutgoingFlight: Sendable {
         _ = free(Int(id) - 1)
     }
 
+    /// Gives up a message that can't be sent again. One of QoS 2 keeps its identifier until the session ends: the peer would
+    /// take another message of that identifier for the one that it has seen.
+    package mutating func abandon(_ id: UInt16) -> Entry? {
+        guard id > 0, Int(id) <= slots.count, slots[Int(id) - 1].stage != .free else { return nil }
+        let entry = free(Int(id) - 1)
+        guard entry.stage == .awaitingPubrec else { return entry }
+        freeIDs.removeLast()
+        slots[Int(id) - 1].stage = .abandoned
+        return entry
+    }
+
     /// SUBSCRIBEs and UNSUBSCRIBEs that will not be answered: their connection is gone.
     package mutating func takeRequests() -> [Entry] { takeAll { $0 == .awaitingAnswer } }
 
     /// Everything in flight in the order sent, for a session store.
     package var entries: [Entry] {
-        slots.filter { $0.stage != .free && $0.stage != .awaitingAnswer }.sorted { $0.sequence < $1.sequence }
+        slots.filter { $0.stage != .free && $0.stage != .awaitingAnswer && $0.stage != .abandoned }.sorted {
+            $0.sequence < $1.sequence
+        }
     }
 
     private mutating func takeAll(where matches: (Stage) -> Bool) -> [Entry] {
@@ -203,7 +218,7 @@ package struct OutgoingFlight: Sendable {
         slots[index] = .free
         freeIDs.append(UInt16(index + 1))
         if entry.isActive { active -= 1 }
-        if entry.stage != .awaitingAnswer { publishes -= 1 }
+        if entry.stage != .awaitingAnswer && entry.stage != .abandoned { publishes -= 1 }
         return entry
     }
 

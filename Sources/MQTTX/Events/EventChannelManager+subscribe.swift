@@ -12,7 +12,7 @@ extension EventChannelManager {
     ///   - qos: the highest QoS at which events are to arrive.
     ///   - handler: gets the topic and the event.
     /// - Returns: what ``unsubscribe(_:)-(Subscription)`` takes.
-    /// - Throws: as ``MQTTClient/subscribe(_:qos:noLocal:retainAsPublished:retainHandling:handler:)``.
+    /// - Throws: as ``MQTTClient/subscribe(_:qos:noLocal:retainAsPublished:retainHandling:userProperties:handler:)``.
     @discardableResult
     public func subscribe(
         _ pattern: String, qos: QoS = .atLeastOnce,

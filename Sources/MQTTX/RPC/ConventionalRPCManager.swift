@@ -13,6 +13,7 @@ public import MQTTXProtocol
 /// How to register and to call is in ``RPCEndpoint``. The endpoint serves until ``close()``, or until the client is gone,
 /// whether or not the program holds this value.
 public final class ConventionalRPCManager: RPCEndpoint {
+    /// The manager below, for what is in full control.
     public let rpcManager: RPCManager
     /// The topic that takes requests, and responses too unless there is a ``group``.
     public let myTopic: String
@@ -77,7 +78,7 @@ public final class ConventionalRPCManager: RPCEndpoint {
     /// may call it.
     public func close() async {
         // The handler is gone even if the broker does not answer.
-        try? await subscription.cancel()
+        _ = try? await subscription.cancel()
         await rpcManager.close()
     }
 }

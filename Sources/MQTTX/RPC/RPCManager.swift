@@ -36,6 +36,7 @@ public final class RPCManager: RPCEndpoint {
         core = RPCCore(client: client, config: config, codec: codec, authCallback: authCallback)
     }
 
+    /// This manager.
     public var rpcManager: RPCManager { self }
 
     /// Takes requests and responses of a subscription: `client.subscribe(topic, rpc.handleRPCMessage)`.
@@ -63,6 +64,6 @@ public final class RPCManager: RPCEndpoint {
     public func close() async {
         await core.close()
         // The handler is gone even if the broker does not answer.
-        try? await core.inbox.close()?.cancel()
+        _ = try? await core.inbox.close()?.cancel()
     }
 }

@@ -1,7 +1,7 @@
 import Crypto
-import CryptoExtras
 import Foundation
 import MQTTCore
+import MQTTSCRAM
 
 /// Enhanced authentication by SCRAM-SHA-256 (RFC 7677): the password never travels, and the server proves that it knows it.
 ///
@@ -27,7 +27,8 @@ public struct SCRAMSHA256: EnhancedAuthenticator {
         public init(password: String, iterations: Int = 4096, salt: [UInt8]? = nil) throws {
             self.iterations = max(4096, iterations)
             self.salt = salt ?? (0..<16).map { _ in UInt8.random(in: .min ... .max) }
-            let salted = try SCRAM.saltedPassword(password, salt: self.salt, iterations: self.iterations)
+            let salted = try SCRAM.saltedPassword(
+                SCRAM.prepared(password) ?? password, salt: self.salt, iterations: self.iterations)
             storedKey = Array(SHA256.hash(data: SCRAM.hmac(salted, Array("Client Key".utf8))))
             serverKey = SCRAM.hmac(salted, Array("Server Key".utf8))
         }
@@ -103,28 +104,5 @@ struct SCRAMExchange: EnhancedAuthentication {
     private mutating func end(_ reason: String) -> EnhancedAuthenticationStep {
         stage = .over
         return .refused(.notAuthorized, reason: reason)
-    }
-}
-
-/// The pieces of SCRAM that both sides share.
-package enum SCRAM {
-    package static func saltedPassword(_ password: String, salt: [UInt8], iterations: Int) throws -> [UInt8] {
-        let key = try KDF.Insecure.PBKDF2.deriveKey(
-            from: Array(password.utf8), salt: salt, using: .sha256, outputByteCount: 32,
-            unsafeUncheckedRounds: iterations)
-        return key.withUnsafeBytes { Array($0) }
-    }
-
-    package static func hmac(_ key: [UInt8], _ message: [UInt8]) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: message, using: SymmetricKey(data: key)))
-    }
-
-    /// `a=1,b=2` as a table.
-    package static func fields(_ text: String) -> [String: String] {
-        var fields: [String: String] = [:]
-        for part in text.split(separator: ",") where part.dropFirst().first == "=" {
-            fields[String(part.prefix(1))] = String(part.dropFirst(2))
-        }
-        return fields
     }
 }

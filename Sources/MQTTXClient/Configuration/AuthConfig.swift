@@ -4,16 +4,19 @@ public import NIOCore
 public struct AuthConfig: Sendable {
     /// What a CONNECT carries.
     public struct Credentials: Sendable {
+        /// Nil sends none.
         public var username: String?
         /// Any bytes; on MQTT 3.1.1 a password needs a user name (MQTT-3.1.2-22).
         public var password: ByteBuffer?
 
-        public init(username: String?, password: String?) {
+        /// A password that is text goes as its UTF-8 bytes.
+        public init(username: String?, password: String? = nil) {
             self.username = username
             self.password = password.map { ByteBuffer(string: $0) }
         }
 
-        public init(username: String?, password: ByteBuffer?) {
+        /// A password that is bytes: up to 65,535 of them.
+        public init(username: String?, password: ByteBuffer) {
             self.username = username
             self.password = password
         }
@@ -32,23 +35,4 @@ public struct AuthConfig: Sendable {
     public init(_ provider: @escaping @Sendable () async throws -> Credentials) {
         self.provider = provider
     }
-}
-
-/// One method of enhanced authentication (MQTT 5.0, section 4.12). A new exchange begins with ``start()``; several may
-/// follow each other on one client.
-public protocol EnhancedAuthenticator: Sendable {
-    /// The name of the method, `SCRAM-SHA-256` for example.
-    var method: String { get }
-    /// Begins an exchange.
-    func start() async throws -> any AuthenticationExchange
-}
-
-/// One run of an authentication method.
-public protocol AuthenticationExchange: AnyObject, Sendable {
-    /// The data for the CONNECT, or for the AUTH that begins a re-authentication.
-    func initialData() async throws -> ByteBuffer?
-    /// The answer to a challenge of the broker.
-    func respond(to challenge: ByteBuffer?) async throws -> ByteBuffer?
-    /// The broker says it is done; throws if its final data do not prove who it is.
-    func finish(with data: ByteBuffer?) async throws
 }

@@ -58,6 +58,9 @@ public struct MQTTConfig: Sendable {
 
     /// How many unacknowledged QoS 1 and 2 messages the broker may send us: 1 to 65,535 (MQTT 5.0, section 3.1.2.11.3).
     public var receiveMaximum: UInt16
+    /// The largest packet taken from the broker, in bytes (MQTT 5.0, section 3.1.2.11.4). Nil: room for the largest payload,
+    /// and 128 KiB for topic and properties.
+    public var maximumPacketSize: Int?
     /// The highest topic alias taken from the broker; 0 for none (MQTT 5.0).
     public var topicAliasMaximum: UInt16
     /// Whether topics get aliases when the broker takes them (MQTT 5.0).
@@ -66,8 +69,15 @@ public struct MQTTConfig: Sendable {
     public var connectProperties: [UserProperty]
     /// Whether the broker is asked for the basis of response topics (MQTT 5.0, section 3.1.2.11.6).
     public var requestsResponseInformation: Bool
-    /// Enhanced authentication (MQTT 5.0, section 4.12).
-    public var authenticator: (any EnhancedAuthenticator)?
+    /// Whether the broker may say why in words, with reason strings and user properties, on all packets
+    /// (MQTT 5.0, section 3.1.2.11.7).
+    public var requestsProblemInformation: Bool
+    /// Enhanced authentication (MQTT 5.0, section 4.12), as ``SCRAMSHA256Method``. With it there is no falling back to
+    /// MQTT 3.1.1, which would connect without.
+    public var authenticationMethod: (any AuthenticationMethod)?
+    /// How often in a row the client follows a broker that names another (MQTT 5.0, section 4.11); 0 follows none. The
+    /// other broker gets the same credentials.
+    public var maxRedirects: Int
 
     /// How long one attempt to connect may take, from the name look-up to the CONNACK.
     public var connectTimeout: Duration
@@ -116,11 +126,14 @@ public struct MQTTConfig: Sendable {
         self.numWorkers = numWorkers
         self.acknowledgement = .afterHandler
         self.receiveMaximum = 1_000
+        self.maximumPacketSize = nil
         self.topicAliasMaximum = 16
         self.usesTopicAliases = true
         self.connectProperties = []
         self.requestsResponseInformation = false
-        self.authenticator = nil
+        self.requestsProblemInformation = true
+        self.authenticationMethod = nil
+        self.maxRedirects = 3
         self.connectTimeout = .seconds(10)
         self.operationTimeout = .seconds(30)
         self.logger = logger

@@ -10,7 +10,15 @@ public struct ReconnectConfig: Sendable, Hashable {
     public var backoffMultiplier: Double
     /// The limit of the limit.
     public var maxInterval: Duration
+    /// How long a connection must have held for the limit to start anew.
+    public var stableAfter: Duration
 
+    /// - Parameters:
+    ///   - enabled: whether the client reconnects at all.
+    ///   - interval: the longest wait before the first attempt.
+    ///   - maxAttempts: how many attempts in a row may fail; 0 sets no limit.
+    ///   - backoffMultiplier: by how much the limit grows with each attempt.
+    ///   - maxInterval: the limit of the limit.
     public init(
         enabled: Bool = true, interval: Duration = .seconds(5), maxAttempts: Int = 0, backoffMultiplier: Double = 1.5,
         maxInterval: Duration = .seconds(60)
@@ -20,6 +28,7 @@ public struct ReconnectConfig: Sendable, Hashable {
         self.maxAttempts = maxAttempts
         self.backoffMultiplier = backoffMultiplier
         self.maxInterval = maxInterval
+        stableAfter = .seconds(5)
     }
 
     /// The wait before attempt number `attempt` (0 is the first): somewhere between zero and the limit.

@@ -36,6 +36,9 @@ final class ClientConnection: PacketReceiver {
     private var pauseTimer: Scheduled<Void>?
     private var parkingTimer: Scheduled<Void>?
     private var authenticationTask: Task<Void, Never>?
+    private var reauthentication: EventLoopPromise<Void>?
+    /// What came with the CONNACK, until the authentication method has looked at that.
+    private var heldBack: [DecodedPacket]?
 
     init(
         core: ClientCore, connect: Connect, exchange: (any AuthenticationExchange)?,
@@ -73,6 +76,10 @@ final class ClientConnection: PacketReceiver {
     }
 
     func received(_ item: DecodedPacket, from connection: PacketConnection) {
+        guard heldBack == nil else {
+            heldBack?.append(item)
+            return
+        }
         switch item {
         case .packet(.publish(let publish)):
             guard handshake.isConnected else { return unexpected("a PUBLISH before the CONNACK") }
@@ -136,7 +143,7 @@ final class ClientConnection: PacketReceiver {
     func readCompleted(_ connection: PacketConnection) {
         keepAlive?.didRead(now: .now)
         takeAcknowledgements()
-        guard handshake.isConnected else { return }
+        guard handshake.isConnected, server != nil else { return }
         sendReady()
         if inbound.readCompleted(awaitsAnswer: { core.awaitsAnswer }) { pause() }
         if inbound.incoming.owedCount > 0 { watchForStall() }
@@ -180,7 +187,11 @@ final class ClientConnection: PacketReceiver {
             case .refused(let error):
                 fail(error, suggestsOlderVersion: error.reasonCode == .unsupportedProtocolVersion)
             case .challenge(let auth): respond(to: auth)
-            case .reauthenticated(let auth): finishAuthentication(auth.properties.authenticationData) {}
+            case .reauthenticated(let auth):
+                finishAuthentication(auth.properties) {
+                    self.reauthentication?.succeed()
+                    self.reauthentication = nil
+                }
             }
         } catch {
             if let connection { violated(error, on: connection) }
@@ -188,11 +199,17 @@ final class ClientConnection: PacketReceiver {
     }
 
     private func established(_ server: ServerCapabilities) {
-        guard exchange == nil || server.properties.authenticationData == nil else {
-            finishAuthentication(server.properties.authenticationData) { self.ready(server) }
-            return
+        guard exchange != nil, let connection else { return ready(server) }
+        heldBack = []
+        connection.pauseReading()
+        finishAuthentication(server.properties) {
+            let held = self.heldBack ?? []
+            self.heldBack = nil
+            self.ready(server)
+            for item in held where self.ending == nil { self.received(item, from: connection) }
+            self.readCompleted(connection)
+            connection.resumeReading()
         }
-        ready(server)
     }
 
     private func ready(_ server: ServerCapabilities) {
@@ -210,17 +227,16 @@ final class ClientConnection: PacketReceiver {
 
     private func respond(to auth: Auth) {
         authenticate { exchange in
-            let data = try await exchange.respond(to: auth.properties.authenticationData)
-            return Properties.with { $0.authenticationData = data }
+            try await exchange.respond(to: AuthenticationData(auth.properties)).properties
         } then: { [weak self] properties in
             guard let self else { return }
             self.send(self.handshake.answer(properties))
         }
     }
 
-    private func finishAuthentication(_ data: ByteBuffer?, then: @escaping () -> Void) {
+    private func finishAuthentication(_ last: Properties, then: @escaping () -> Void) {
         authenticate { exchange in
-            try await exchange.finish(with: data)
+            try await exchange.finish(with: AuthenticationData(last))
             return Properties()
         } then: { _ in
             then()
@@ -228,11 +244,17 @@ final class ClientConnection: PacketReceiver {
     }
 
     /// Begins a re-authentication on the live connection.
-    func reauthenticate(_ properties: Properties, exchange: any AuthenticationExchange) -> Bool {
-        guard let packet = handshake.reauthenticate(properties) else { return false }
+    ///
+    /// - Parameter done: completed when the broker has taken it, or the connection has ended.
+    func reauthenticate(
+        _ properties: Properties, exchange: any AuthenticationExchange, done: EventLoopPromise<Void>
+    ) {
+        guard server != nil, reauthentication == nil, let packet = handshake.reauthenticate(properties) else {
+            return done.fail(MQTTXError(.authenticationFailed, "an authentication is under way already"))
+        }
+        reauthentication = done
         self.exchange = exchange
         send(packet)
-        return true
     }
 
     private func authenticate(
@@ -392,7 +414,11 @@ final class ClientConnection: PacketReceiver {
         guard let connection else { return }
         ending = ending ?? MQTTXError(.notConnected, "the client disconnected")
         guard handshake.isConnected, server != nil else { return connection.close() }
-        core.outbox.write(.disconnect(packet))
+        var packet = packet
+        if (connect.properties.sessionExpiryInterval ?? 0) == 0 { packet.properties.sessionExpiryInterval = nil }
+        // MQTT 3.1.1 has no word for this; without any the broker publishes the will.
+        let isSilent = connect.version == .v3_1_1 && packet.reasonCode == .disconnectWithWill
+        if !isSilent { core.outbox.write(.disconnect(packet)) }
         connection.stopReceiving()
         // A peer that reads nothing must not keep us: what it has not taken by then it will not take.
         let deadline = eventLoop.assumeIsolated().scheduleTask(in: .seconds(5)) { connection.close() }
@@ -406,11 +432,10 @@ final class ClientConnection: PacketReceiver {
     private func ended(by disconnect: Disconnect) {
         let code: ErrorCode = disconnect.reasonCode == .sessionTakenOver ? .sessionTakenOver : .connectionLost
         let reason = disconnect.properties.reasonString.map { ": \($0)" } ?? ""
-        core.moved(to: disconnect.properties.serverReference, reasonCode: disconnect.reasonCode)
         fail(
             MQTTXError(
                 code, "the broker ended the connection: \(disconnect.reasonCode.text)\(reason)",
-                reasonCode: disconnect.reasonCode))
+                reasonCode: disconnect.reasonCode, properties: disconnect.properties))
     }
 
     private func unexpected(_ what: String) {
@@ -433,6 +458,8 @@ final class ClientConnection: PacketReceiver {
         for timer in [handshakeTimer, keepAliveTimer, stallTimer, parkingTimer] { timer?.cancel() }
         pauseTimer?.cancel()
         authenticationTask?.cancel()
+        reauthentication?.fail(error)
+        reauthentication = nil
         connection = nil
         if core.current.value === self { core.current.value = nil }
         guard isOpenedDone else {

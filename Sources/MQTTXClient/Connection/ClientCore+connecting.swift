@@ -5,10 +5,6 @@ internal import NIOCore
 internal import Synchronization
 
 extension ClientCore {
-    /// A connection that lasted this long shows that connecting works: the back-off starts anew.
-    private static let stableAfter = Duration.seconds(5)
-    private static let largestRedirectCount = 3
-
     /// Connects, keeps connected, runs the handlers; returns when the client was told to stop.
     ///
     /// - Parameters:
@@ -48,19 +44,23 @@ extension ClientCore {
     ) async throws {
         var attempt = 0
         var hasConnected = false
-        var redirects = 0
+        var redirects = RedirectCount(limit: config.maxRedirects)
         while !isStopping {
             setState(.connecting(attempt: attempt + 1))
             let cause: MQTTXError
             var mayReturn = true
+            var wasConnected = false
             do {
                 let connection = try await open()
                 hasConnected = true
-                redirects = 0
+                wasConnected = true
                 connected(.success(()))
                 let start = ContinuousClock.now
                 cause = await connection.end()
-                if start.duration(to: .now) >= Self.stableAfter { attempt = 0 }
+                if start.duration(to: .now) >= config.reconnect.stableAfter {
+                    attempt = 0
+                    redirects.reset()
+                }
                 if isStopping { return }
                 logger.warning("connection lost", metadata: ["cause": "\(cause)"])
                 notify(.connectionLost(cause))
@@ -71,10 +71,7 @@ extension ClientCore {
                 logger.warning("connecting failed", metadata: ["cause": "\(cause)"])
                 mayReturn = failure.allowsRetry && (hasConnected || retriesFirst)
             }
-            if shared.withLock({ $0.redirect != nil }), redirects < Self.largestRedirectCount,
-                cause.reasonCode == .useAnotherServer || cause.reasonCode == .serverMoved
-            {
-                redirects += 1
+            if follow(cause, wasConnected, &redirects) {
                 tell(.disconnected(willReconnect: true, cause))
                 continue
             }
@@ -86,6 +83,22 @@ extension ClientCore {
             setState(.waiting(delay: delay, cause: cause))
             try await Task.sleep(for: delay)
         }
+    }
+
+    /// Whether the next attempt goes to another broker, at once, since the present one says so (section 4.11). One that was
+    /// named is given up for the configured one when there is no connecting to it, or when its connection ends and it was
+    /// named for a while only.
+    private func follow(_ cause: MQTTXError, _ wasConnected: Bool, _ redirects: inout RedirectCount) -> Bool {
+        if let redirect = Redirect(cause, defaultPort: config.brokerPort), config.transport.isOverNetwork,
+            redirects.take()
+        {
+            shared.withLock { $0.redirect = redirect }
+            return true
+        }
+        shared.withLock { shared in
+            if !wasConnected || shared.redirect?.isPermanent == false { shared.redirect = nil }
+        }
+        return false
     }
 
     var isStopping: Bool { shared.withLock { $0.isStopping } || Task.isCancelled }
@@ -110,7 +123,9 @@ extension ClientCore {
         let known = config.version ?? shared.withLock { $0.version }
         do {
             return try await attempt(known ?? .v5)
-        } catch let failure as ClientConnection.Failure where known == nil && failure.suggestsOlderVersion {
+        } catch let failure as ClientConnection.Failure
+            where known == nil && failure.suggestsOlderVersion && config.authenticationMethod == nil
+        {
             logger.info("the broker did not take MQTT 5.0; trying 3.1.1", metadata: ["cause": "\(failure.error)"])
             do {
                 return try await attempt(.v3_1_1)
@@ -125,17 +140,17 @@ extension ClientCore {
     private func attempt(_ version: ProtocolVersion) async throws -> OpenConnection {
         let credentials: AuthConfig.Credentials
         let exchange: (any AuthenticationExchange)?
-        let authenticationData: ByteBuffer?
+        let authentication: AuthenticationData?
         do {
             credentials = try await config.auth.provider()
-            exchange = version == .v5 ? try await config.authenticator?.start() : nil
-            authenticationData = try await exchange?.initialData()
+            exchange = try await config.authenticationMethod?.start()
+            authentication = try await exchange?.begin()
         } catch let error as CancellationError {
             throw error
         } catch {
             throw MQTTXError(.authenticationFailed, "the credentials could not be had: \(error)", cause: error)
         }
-        let connect = connectPacket(version, credentials, authenticationData)
+        let connect = connectPacket(version, credentials, authentication)
         try check(connect)
         let target = dialTarget()
         if config.tls.enabled, config.tls.verifyMode == .none {
@@ -171,10 +186,14 @@ extension ClientCore {
     }
 
     /// The largest packet taken from the broker: the largest payload, and room for a topic and properties.
-    private var maximumPacketSize: UInt32 { UInt32(min(268_435_455, max(0, config.maxPayloadSize) + 128 * 1024)) }
+    private var maximumPacketSize: UInt32 {
+        let size =
+            config.maximumPacketSize ?? max(0, config.maxPayloadSize).addingReportingOverflow(128 * 1024).partialValue
+        return UInt32(min(268_435_455, max(1, size)))
+    }
 
     private func connectPacket(
-        _ version: ProtocolVersion, _ credentials: AuthConfig.Credentials, _ authenticationData: ByteBuffer?
+        _ version: ProtocolVersion, _ credentials: AuthConfig.Credentials, _ authentication: AuthenticationData?
     ) -> Connect {
         // The session of an identifier that was made up for this run is of use to this run alone.
         let clientID = shared.withLock { $0.clientID }
@@ -193,9 +212,10 @@ extension ClientCore {
             if config.receiveMaximum != .max { $0.receiveMaximum = max(1, config.receiveMaximum) }
             $0.maximumPacketSize = maximumPacketSize
             if config.topicAliasMaximum > 0 { $0.topicAliasMaximum = config.topicAliasMaximum }
-            $0.userProperties = config.connectProperties
-            $0.authenticationMethod = config.authenticator?.method
-            $0.authenticationData = authenticationData
+            $0.userProperties = config.connectProperties + (authentication?.userProperties ?? [])
+            $0.authenticationMethod = config.authenticationMethod?.name
+            $0.authenticationData = authentication?.data
+            if !config.requestsProblemInformation { $0.requestProblemInformation = 0 }
             if config.requestsResponseInformation { $0.requestResponseInformation = 1 }
         }
         return connect
@@ -203,6 +223,9 @@ extension ClientCore {
 
     /// What a user can get wrong is said before anything is dialled.
     private func check(_ connect: Connect) throws(MQTTXError) {
+        if config.authenticationMethod != nil, connect.version == .v3_1_1 {
+            throw MQTTXError(.authenticationFailed, "enhanced authentication needs MQTT 5.0")
+        }
         if let will = connect.will { try TopicName.validate(will.topic) }
         var scratch = ByteBuffer()
         try PacketEncoder(version: connect.version).encode(.connect(connect), into: &scratch)

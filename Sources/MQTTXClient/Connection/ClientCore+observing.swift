@@ -35,17 +35,26 @@ extension ClientCore {
     }
 
     func reauthenticate() async throws {
-        guard let exchange = try await config.authenticator?.start() else {
-            throw MQTTXError(.authenticationFailed, "no authenticator is configured")
+        guard let method = config.authenticationMethod else {
+            throw MQTTXError(.authenticationFailed, "no authentication method is configured")
         }
-        let data = try await exchange.initialData()
-        let result = try await eventLoop.submit { () -> Bool? in
-            self.current.value?.reauthenticate(.with { $0.authenticationData = data }, exchange: exchange)
-        }.get()
-        switch result {
-        case nil: throw MQTTXError(.notConnected, "there is no connection to authenticate on")
-        case false?: throw MQTTXError(.authenticationFailed, "an authentication is under way already")
-        case true?: return
+        let exchange: any AuthenticationExchange
+        let first: AuthenticationData
+        do {
+            exchange = try await method.start()
+            first = try await exchange.begin()
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw MQTTXError(.authenticationFailed, "the authentication method failed: \(error)", cause: error)
         }
+        let done = eventLoop.makePromise(of: Void.self)
+        eventLoop.execute {
+            guard let connection = self.current.value else {
+                return done.fail(MQTTXError(.notConnected, "there is no connection to authenticate on"))
+            }
+            connection.reauthenticate(first.properties, exchange: exchange, done: done)
+        }
+        try await done.futureResult.get()
     }
 }

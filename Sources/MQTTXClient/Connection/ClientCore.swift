@@ -28,7 +28,8 @@ final class ClientCore: Sendable {
         var ignored = 0
         /// Filters given up while there was no connection: a broker that kept the session still has them.
         var abandonedFilters: Set<String> = []
-        var redirect: (host: String, port: Int)?
+        /// Where a broker has sent us.
+        var redirect: Redirect?
     }
 
     let config: MQTTConfig
@@ -153,6 +154,8 @@ final class ClientCore: Sendable {
         // Observers first: what they find waiting is of earlier connections.
         tell(.connected(server))
         setState(.connected(server))
+        // Whoever subscribed since the list was made has found no server to ask.
+        requestSubscriptions(registry.takeAdded(), server: server)
         outbox.flush()
     }
 
@@ -162,7 +165,8 @@ final class ClientCore: Sendable {
                 defer { shared.abandonedFilters = [] }
                 return shared.abandonedFilters
             }
-            if !abandoned.isEmpty { unsubscribeWithoutAnswer(Array(abandoned)) }
+            let unwanted = abandoned.filter { !registry.contains($0) }
+            unsubscribeWithoutAnswer(Array(unwanted), largestPacket: server.maximumPacketSize)
         } else {
             shared.withLock { $0.abandonedFilters = [] }
         }
@@ -172,12 +176,6 @@ final class ClientCore: Sendable {
     func tell(_ event: Event) {
         let observers = shared.withLock { Array($0.observers.values) }
         for observer in observers { observer(event) }
-    }
-
-    func moved(to reference: String?, reasonCode: ReasonCode) {
-        guard reasonCode == .useAnotherServer || reasonCode == .serverMoved, let reference else { return }
-        guard let target = ServerReference(reference) else { return }
-        shared.withLock { $0.redirect = (target.host, target.port ?? config.brokerPort) }
     }
 }
 
@@ -207,27 +205,5 @@ private struct LazyInbound: @unchecked Sendable {
 
     func bind(to eventLoop: any EventLoop) -> NIOLoopBoundBox<Inbound> {
         .makeBoxSendingValue(inbound, eventLoop: eventLoop)
-    }
-}
-
-/// The first entry of a Server Reference (MQTT 5.0, section 4.11): `host`, `host:port` or `[v6]:port`.
-struct ServerReference {
-    let host: String
-    let port: Int?
-
-    init?(_ text: String) {
-        guard let first = text.split(separator: " ").first else { return nil }
-        if first.hasPrefix("["), let end = first.firstIndex(of: "]") {
-            host = String(first[first.index(after: first.startIndex)..<end])
-            let rest = first[first.index(after: end)...]
-            port = rest.hasPrefix(":") ? Int(rest.dropFirst()) : nil
-        } else if let colon = first.lastIndex(of: ":") {
-            host = String(first[..<colon])
-            port = Int(first[first.index(after: colon)...])
-        } else {
-            host = String(first)
-            port = nil
-        }
-        guard !host.isEmpty, port.map({ (1...65_535).contains($0) }) ?? true else { return nil }
     }
 }

@@ -3,7 +3,7 @@ internal import MQTTNetwork
 
 extension DialTarget {
     /// Where to dial, by the client's configuration.
-    init(_ config: MQTTConfig, redirect: (host: String, port: Int)?) {
+    init(_ config: MQTTConfig, redirect: Redirect?) {
         let host = redirect?.host ?? config.brokerHost
         let port = redirect?.port ?? config.brokerPort
         var endpoint = Endpoint.tcp(host: host, port: port)

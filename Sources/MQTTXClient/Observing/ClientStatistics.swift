@@ -37,5 +37,6 @@ public struct ClientStatistics: Sendable, Hashable {
     /// Notices that nobody took in time.
     public var noticesDropped = 0
 
+    /// All zero.
     public init() {}
 }

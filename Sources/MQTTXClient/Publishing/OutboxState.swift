@@ -147,8 +147,11 @@ struct OutboxState: ~Copyable {
             do throws(MQTTXError) {
                 try encodeResend(packet)
             } catch {
-                // It went out before within other limits; the broker keeps the identifier, we keep the message.
-                break
+                // It went out before within other limits, or with an alias for its topic.
+                guard case .publish(let publish) = packet, let entry = flight.abandon(publish.packetID),
+                    let receipt = entry.token as? PublishReceipt
+                else { continue }
+                fail(Pending(publish: publish, receipt: receipt), error, &completions)
             }
         }
         while !flight.hasResends, hasSocketRoom, let next = waiting.first {
@@ -156,7 +159,7 @@ struct OutboxState: ~Copyable {
                 if next.publish.qos == .atMostOnce {
                     try encode(next.publish)
                     statistics.delivered += 1
-                    completions.receipts.append((next.receipt, .delivered(.success)))
+                    completions.receipts.append((next.receipt, .written))
                 } else if try !send(next.publish, receipt: next.receipt) {
                     break
                 }
@@ -329,7 +332,7 @@ struct OutboxState: ~Copyable {
         guard case .completed(let entry) = outcome, let receipt = entry.token as? PublishReceipt else { return }
         guard ack.reasonCode.isError else {
             statistics.delivered += 1
-            completions.receipts.append((receipt, .delivered(ack.reasonCode)))
+            completions.receipts.append((receipt, .delivered(BrokerAnswer(ack.reasonCode, ack.properties))))
             return
         }
         let error = MQTTXError(publishRefused: ack, topic: entry.publish.topic)
@@ -373,7 +376,7 @@ struct OutboxState: ~Copyable {
                 switch entry.stage {
                 case .awaitingPuback: true
                 case .awaitingPubrec: limits.lostSessionQoS2 == .sendAgain
-                case .awaitingPubcomp, .awaitingAnswer, .free: false
+                case .awaitingPubcomp, .awaitingAnswer, .abandoned, .free: false
                 }
             let pending = Pending(publish: publish, receipt: receipt)
             if sendAgain {
@@ -463,6 +466,6 @@ extension MQTTXError {
         let reason = ack.properties.reasonString.map { ": \($0)" } ?? ""
         self.init(
             code, "the broker refused the message to '\(topic)': \(ack.reasonCode.text)\(reason)",
-            reasonCode: ack.reasonCode)
+            reasonCode: ack.reasonCode, properties: ack.properties)
     }
 }

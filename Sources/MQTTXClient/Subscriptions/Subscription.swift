@@ -14,8 +14,13 @@ public struct Subscription: Sendable, Identifiable {
 
     /// The QoS that the broker granted; nil before it did.
     public var grantedQoS: QoS? {
-        guard case .granted(let reasonCode) = core.registry.grant(of: entry) else { return nil }
-        return QoS(rawValue: reasonCode.rawValue)
+        answer.flatMap { QoS(rawValue: $0.reasonCode.rawValue) }
+    }
+
+    /// The broker's SUBACK, with its reason string and user properties; nil before it came.
+    public var answer: BrokerAnswer? {
+        guard case .granted(let answer) = core.registry.grant(of: entry) else { return nil }
+        return answer
     }
 
     /// Waits until the broker has granted the subscription. Useful where it was made before the first connection.
@@ -25,7 +30,7 @@ public struct Subscription: Sendable, Identifiable {
     ///   `CancellationError` if the task is cancelled.
     @discardableResult
     public func granted() async throws -> QoS {
-        QoS(rawValue: try await core.registry.granted(entry, timeout: nil).rawValue) ?? .atMostOnce
+        QoS(rawValue: try await core.registry.granted(entry, timeout: nil).reasonCode.rawValue) ?? .atMostOnce
     }
 
     /// Waits for the broker's word for a while.
@@ -37,9 +42,13 @@ public struct Subscription: Sendable, Identifiable {
 
     /// Takes the handler away; the filter's last one also ends the subscription at the broker.
     ///
-    /// - Throws: ``MQTTXError`` with ``ErrorCode/connectionTimeout`` if the broker does not answer; the handler is gone
-    ///   all the same.
-    public func cancel() async throws {
-        if core.registry.remove(handler, from: entry) { try await core.unsubscribe(entry.filter.string) }
+    /// - Parameter userProperties: of the UNSUBSCRIBE (MQTT 5.0).
+    /// - Returns: the broker's UNSUBACK; nil if none was needed, or without a connection.
+    /// - Throws: ``MQTTXError`` with ``ErrorCode/connectionTimeout`` if the broker does not answer,
+    ///   ``ErrorCode/subscribeFailed`` or ``ErrorCode/permissionDenied`` if it refuses; the handler is gone all the same.
+    @discardableResult
+    public func cancel(userProperties: [UserProperty] = []) async throws -> BrokerAnswer? {
+        guard core.registry.remove(handler, from: entry) else { return nil }
+        return try await core.unsubscribe(entry.filter.string, userProperties)
     }
 }

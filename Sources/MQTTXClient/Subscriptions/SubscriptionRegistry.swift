@@ -1,6 +1,12 @@
 internal import MQTTCore
 internal import Synchronization
 
+/// What a SUBSCRIBE asks for beside the topic filter.
+struct SubscriptionTerms: Sendable, Equatable {
+    var options: SubscriptionOptions
+    var userProperties: [UserProperty] = []
+}
+
 /// What the program wants to be subscribed to, and what the broker has said of it.
 final class SubscriptionRegistry: Sendable {
     /// One topic filter with its handlers.
@@ -10,24 +16,27 @@ final class SubscriptionRegistry: Sendable {
         let slot: Int
         /// Tells the broker's copies of a message apart (MQTT 5.0, section 3.8.2.1.2).
         let identifier: UInt32
-        var options: SubscriptionOptions
+        var terms: SubscriptionTerms
         var handlers: [HandlerEntry] = []
         var grant = Grant.pending
-        /// The options last sent to the broker on this session; nil if it does not know the subscription.
-        var requested: SubscriptionOptions?
-        var waiters: [UInt64: UnsafeContinuation<Result<ReasonCode, MQTTXError>, Never>] = [:]
+        /// What was last asked of the broker on this session; nil if it does not know the subscription.
+        var requested: SubscriptionTerms?
+        var waiters: [UInt64: Waiter] = [:]
 
-        init(filter: TopicFilter, slot: Int, identifier: UInt32, options: SubscriptionOptions) {
+        init(filter: TopicFilter, slot: Int, identifier: UInt32, terms: SubscriptionTerms) {
             self.filter = filter
             self.slot = slot
             self.identifier = identifier
-            self.options = options
+            self.terms = terms
         }
     }
 
+    /// Waits for the broker's word.
+    typealias Waiter = UnsafeContinuation<Result<BrokerAnswer, MQTTXError>, Never>
+
     enum Grant: Sendable {
         case pending
-        case granted(ReasonCode)
+        case granted(BrokerAnswer)
         case refused(MQTTXError)
     }
 
@@ -55,7 +64,7 @@ final class SubscriptionRegistry: Sendable {
     /// - Returns: the entry, the handler's id, and whether the broker has to be asked.
     /// - Throws: ``ErrorCode/subscribeFailed`` for a second exclusive handler of one filter, shared or not.
     func add(
-        _ filter: TopicFilter, options: SubscriptionOptions, action: HandlerEntry.Action
+        _ filter: TopicFilter, terms: SubscriptionTerms, action: HandlerEntry.Action
     ) throws(MQTTXError) -> (entry: Entry, handler: HandlerEntry, mustRequest: Bool) {
         defer { generation.add(1, ordering: .releasing) }
         return try state.withLock { state throws(MQTTXError) in
@@ -67,10 +76,10 @@ final class SubscriptionRegistry: Sendable {
             }
             if let entry = state.entries[filter.string] {
                 entry.handlers.append(handler)
-                var merged = options
-                merged.qos = max(entry.options.qos, options.qos)
-                let mustRequest = merged != entry.options || entry.requested == nil
-                entry.options = merged
+                var merged = terms
+                merged.options.qos = max(entry.terms.options.qos, terms.options.qos)
+                let mustRequest = merged != entry.terms || entry.requested == nil
+                entry.terms = merged
                 return (entry, handler, mustRequest)
             }
             let slot = state.trie.insert(filter.filter)
@@ -80,7 +89,7 @@ final class SubscriptionRegistry: Sendable {
                 if state.nextIdentifier == Self.exactIdentifier { state.nextIdentifier += 1 }
                 identifier = state.nextIdentifier
             }
-            let entry = Entry(filter: filter, slot: slot, identifier: identifier, options: options)
+            let entry = Entry(filter: filter, slot: slot, identifier: identifier, terms: terms)
             entry.handlers.append(handler)
             state.entries[filter.string] = entry
             state.bySlot[slot, default: []].append(entry)
@@ -101,7 +110,7 @@ final class SubscriptionRegistry: Sendable {
         handler.cancel()
         defer { generation.add(1, ordering: .releasing) }
         let (isLast, waiters) = state.withLock {
-            state -> (Bool, [UnsafeContinuation<Result<ReasonCode, MQTTXError>, Never>]) in
+            state -> (Bool, [Waiter]) in
             guard state.entries[entry.filter.string] === entry else { return (false, []) }
             entry.handlers.removeAll { $0 === handler }
             guard entry.handlers.isEmpty else { return (false, []) }
@@ -116,7 +125,7 @@ final class SubscriptionRegistry: Sendable {
     /// - Returns: whether there was one.
     func remove(_ filter: String) -> Bool {
         defer { generation.add(1, ordering: .releasing) }
-        let waiters = state.withLock { state -> [UnsafeContinuation<Result<ReasonCode, MQTTXError>, Never>]? in
+        let waiters = state.withLock { state -> [Waiter]? in
             guard let entry = state.entries[filter] else { return nil }
             for handler in entry.handlers { handler.cancel() }
             entry.handlers = []
@@ -130,7 +139,7 @@ final class SubscriptionRegistry: Sendable {
 
     private static func drop(
         _ entry: Entry, _ state: inout State
-    ) -> [UnsafeContinuation<Result<ReasonCode, MQTTXError>, Never>] {
+    ) -> [Waiter] {
         state.entries[entry.filter.string] = nil
         state.bySlot[entry.slot]?.removeAll { $0 === entry }
         if state.bySlot[entry.slot]?.isEmpty == true {
@@ -152,29 +161,46 @@ final class SubscriptionRegistry: Sendable {
         }
     }
 
+    func contains(_ filter: String) -> Bool { state.withLock { $0.entries[filter] != nil } }
+
     // MARK: What the broker says
 
     /// The subscriptions that a new connection has to ask for, and marks them as asked for.
     ///
     /// - Parameter sessionPresent: whether the broker still knows those it granted before.
-    func takeUnrequested(sessionPresent: Bool) -> [(entry: Entry, options: SubscriptionOptions)] {
+    func takeUnrequested(sessionPresent: Bool) -> [Request] {
         state.withLock { state in
-            var result: [(Entry, SubscriptionOptions)] = []
+            var result: [Request] = []
             for entry in state.entries.values {
-                if case .granted = entry.grant, sessionPresent, entry.requested == entry.options { continue }
-                entry.requested = entry.options
-                result.append((entry, entry.options))
+                if case .granted = entry.grant, sessionPresent, entry.requested == entry.terms { continue }
+                entry.requested = entry.terms
+                result.append((entry, entry.terms))
             }
-            return result.sorted { $0.0.identifier < $1.0.identifier }
+            return result.sorted { $0.entry.identifier < $1.entry.identifier }
         }
     }
 
-    /// Marks one as asked for; false if that has happened already.
-    func markRequested(_ entry: Entry) -> SubscriptionOptions? {
+    /// The subscriptions that were added while the connection was being set up, and marks them as asked for.
+    func takeAdded() -> [Request] {
+        state.withLock { state in
+            var result: [Request] = []
+            for entry in state.entries.values where entry.requested != entry.terms {
+                entry.requested = entry.terms
+                result.append((entry, entry.terms))
+            }
+            return result
+        }
+    }
+
+    /// What the broker is to be asked.
+    typealias Request = (entry: Entry, terms: SubscriptionTerms)
+
+    /// Marks one as asked for; nil if that has happened already.
+    func markRequested(_ entry: Entry) -> SubscriptionTerms? {
         state.withLock { _ in
-            guard entry.requested != entry.options else { return nil }
-            entry.requested = entry.options
-            return entry.options
+            guard entry.requested != entry.terms else { return nil }
+            entry.requested = entry.terms
+            return entry.terms
         }
     }
 
@@ -182,11 +208,11 @@ final class SubscriptionRegistry: Sendable {
     func markUnrequested(_ entry: Entry) { state.withLock { _ in entry.requested = nil } }
 
     /// SUBACK for one filter. A refusal takes the subscription off the list.
-    func answered(_ entry: Entry, _ result: Result<ReasonCode, MQTTXError>) {
-        let waiters = state.withLock { state -> [UnsafeContinuation<Result<ReasonCode, MQTTXError>, Never>] in
+    func answered(_ entry: Entry, _ result: Result<BrokerAnswer, MQTTXError>) {
+        let waiters = state.withLock { state -> [Waiter] in
             switch result {
-            case .success(let reasonCode):
-                entry.grant = .granted(reasonCode)
+            case .success(let answer):
+                entry.grant = .granted(answer)
                 defer { entry.waiters = [:] }
                 return Array(entry.waiters.values)
             case .failure(let error):
@@ -203,7 +229,7 @@ final class SubscriptionRegistry: Sendable {
     }
 
     /// Waits for the broker's word on a subscription.
-    func granted(_ entry: Entry, timeout: Duration?) async throws -> ReasonCode {
+    func granted(_ entry: Entry, timeout: Duration?) async throws -> BrokerAnswer {
         let id = state.withLock { state in
             state.nextHandlerID += 1
             return state.nextHandlerID
@@ -220,10 +246,10 @@ final class SubscriptionRegistry: Sendable {
                     }
                 }
                 let result = await withUnsafeContinuation { continuation in
-                    let known: Result<ReasonCode, MQTTXError>? = state.withLock { state in
+                    let known: Result<BrokerAnswer, MQTTXError>? = state.withLock { state in
                         switch entry.grant {
-                        case .granted(let reasonCode) where entry.requested == entry.options:
-                            return .success(reasonCode)
+                        case .granted(let answer) where entry.requested == entry.terms:
+                            return .success(answer)
                         case .refused(let error):
                             return .failure(error)
                         case .pending, .granted:
@@ -246,7 +272,7 @@ final class SubscriptionRegistry: Sendable {
         return try result.get()
     }
 
-    private func resume(_ entry: Entry, _ id: UInt64, _ result: Result<ReasonCode, MQTTXError>) {
+    private func resume(_ entry: Entry, _ id: UInt64, _ result: Result<BrokerAnswer, MQTTXError>) {
         let waiter = state.withLock { _ in entry.waiters.removeValue(forKey: id) }
         waiter?.resume(returning: result)
     }
@@ -254,7 +280,7 @@ final class SubscriptionRegistry: Sendable {
     /// The client has stopped: nobody will answer.
     func stop(_ error: MQTTXError) {
         let waiters = state.withLock { state in
-            var waiters: [UnsafeContinuation<Result<ReasonCode, MQTTXError>, Never>] = []
+            var waiters: [Waiter] = []
             for entry in state.entries.values {
                 waiters += entry.waiters.values
                 entry.waiters = [:]

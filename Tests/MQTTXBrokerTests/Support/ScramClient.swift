@@ -1,6 +1,6 @@
 import Crypto
 import Foundation
-import MQTTXBroker
+import MQTTSCRAM
 
 /// The client's side of SCRAM-SHA-256.
 enum ScramClient {

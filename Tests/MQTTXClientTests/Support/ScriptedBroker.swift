@@ -82,6 +82,12 @@ final class ScriptedConnection: Sendable {
         throw Ended()
     }
 
+    /// Waits for a ping; other packets are passed over.
+    func nextPing() async throws {
+        for await packet in packets where packet == .pingreq { return }
+        throw Ended()
+    }
+
     func nextConnect() async throws -> Connect {
         guard case .connect(let connect) = try await next() else { throw Unexpected() }
         use(connect.version)
@@ -98,6 +104,21 @@ final class ScriptedConnection: Sendable {
         return subscribe
     }
 
+    func nextUnsubscribe() async throws -> Unsubscribe {
+        guard case .unsubscribe(let unsubscribe) = try await next() else { throw Unexpected() }
+        return unsubscribe
+    }
+
+    func nextDisconnect() async throws -> Disconnect {
+        guard case .disconnect(let disconnect) = try await next() else { throw Unexpected() }
+        return disconnect
+    }
+
+    func nextAuth() async throws -> Auth {
+        guard case .auth(let auth) = try await next() else { throw Unexpected() }
+        return auth
+    }
+
     struct Unexpected: Error {}
 
     /// Takes the CONNECT and accepts.
@@ -110,10 +131,10 @@ final class ScriptedConnection: Sendable {
 
     /// Takes one SUBSCRIBE and grants it.
     @discardableResult
-    func grant() async throws -> Subscribe {
+    func grant(_ properties: Properties = .init()) async throws -> Subscribe {
         let subscribe = try await nextSubscribe()
         let codes = subscribe.filters.map { ReasonCode(rawValue: $0.options.qos.rawValue) ?? .success }
-        try await send(.suback(SubAck(packetID: subscribe.packetID, reasonCodes: codes)))
+        try await send(.suback(SubAck(packetID: subscribe.packetID, reasonCodes: codes, properties: properties)))
         return subscribe
     }
 
@@ -124,6 +145,11 @@ final class ScriptedConnection: Sendable {
     }
 
     func send(_ bytes: ByteBuffer) async throws { try await channel.withLock { $0 }?.writeAndFlush(bytes) }
+
+    /// Takes nothing from the socket any more, as a broker that is too slow.
+    func stopReading() async throws { try await channel.withLock { $0 }?.setOption(.autoRead, value: false).get() }
+
+    func startReading() async throws { try await channel.withLock { $0 }?.setOption(.autoRead, value: true).get() }
 
     func close() async { try? await channel.withLock { $0 }?.close() }
 }
