@@ -113,6 +113,12 @@ let package = Package(
             ],
             path: "Examples",
             swiftSettings: settings),
+        .executableTarget(
+            name: "benchmarks",
+            dependencies: ["MQTTCore", "MQTTNetwork", "MQTTXClient", "MQTTXProtocol", nio("NIOCore")],
+            path: "Benchmarks",
+            exclude: ["instructions.tsv"],
+            swiftSettings: settings),
         .testTarget(
             name: "MQTTXClientTests",
             dependencies: [

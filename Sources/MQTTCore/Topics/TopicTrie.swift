@@ -4,13 +4,19 @@
 ///
 /// Filters have to be valid and come without `$share/<group>/`. Nothing here recurses: a topic may have 65,536 levels.
 package struct TopicTrie: Sendable {
-    private var nodes = TopicTrieNodes()
+    private var nodes: TopicTrieNodes
     private var freeIDs: [Int32] = []
     private var nextID: Int32 = 0
     /// At least as many levels as the longest filter has.
     private var depth = 0
 
-    package init() {}
+    package init() {
+        var generator = SystemRandomNumberGenerator()
+        self.init(using: &generator)
+    }
+
+    /// - Parameter generator: where the secret comes from that keeps a peer from choosing names that collide.
+    package init(using generator: inout some RandomNumberGenerator) { nodes = TopicTrieNodes(using: &generator) }
 
     /// How many filters there are.
     package var count: Int { Int(nextID) - freeIDs.count }

@@ -24,8 +24,13 @@ struct TopicTrieNodes: Sendable {
     private var table: [Int32] = []
     private var tableCount = 0
     // Secret, so that a peer can't choose names that collide.
-    private let seed = UInt64.random(in: .min ... .max)
-    private let multiplier = UInt64.random(in: .min ... .max) | 1
+    private let seed: UInt64
+    private let multiplier: UInt64
+
+    init(using generator: inout some RandomNumberGenerator) {
+        seed = generator.next()
+        multiplier = generator.next() | 1
+    }
 
     subscript(node: Int32) -> Node {
         get { nodes[Int(node)] }

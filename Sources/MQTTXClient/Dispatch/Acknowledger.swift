@@ -40,7 +40,7 @@ final class AcknowledgementQueue: Sendable {
 }
 
 /// Acknowledges one message by hand.
-final class Acknowledger: Sendable {
+package final class Acknowledger: Sendable {
     private let ticket: IncomingFlight.Ticket
     private let queue: AcknowledgementQueue
 

@@ -31,8 +31,8 @@ final class PinnedBytes: Sendable {
 }
 
 /// One handler that a program has registered.
-final class HandlerEntry: Sendable {
-    enum Action: Sendable {
+package final class HandlerEntry: Sendable {
+    package enum Action: Sendable {
         /// Runs on a worker.
         case concurrent(@Sendable (MQTTMessage) async throws -> Void)
         /// Runs on a thread pool, since it blocks its thread.

@@ -1,12 +1,12 @@
 internal import DequeModule
-internal import Logging
-internal import MQTTCore
+package import Logging
+package import MQTTCore
 internal import NIOPosix
 internal import Synchronization
 
 /// Received messages between the event loop and the workers that run handlers: lanes of topics in a ring, handed over in
 /// batches.
-final class DispatchQueue: Sendable {
+package final class DispatchQueue: Sendable {
     struct Counters: Sendable {
         var queued = 0
         var handled = 0
@@ -32,7 +32,7 @@ final class DispatchQueue: Sendable {
     private let chunkDone: @Sendable () -> Void
     private let notify: @Sendable (Notice) -> Void
 
-    init(
+    package init(
         logger: Logger, notify: @escaping @Sendable (Notice) -> Void,
         completed: @escaping @Sendable ([(IncomingFlight.Ticket, ReasonCode)]) -> Void,
         chunkDone: @escaping @Sendable () -> Void
@@ -96,7 +96,7 @@ final class DispatchQueue: Sendable {
     func start() { state.withLock { $0.isStopped = false } }
 
     /// One worker: runs handlers until ``stop()``.
-    func work() async {
+    package func work() async {
         var tickets: [(IncomingFlight.Ticket, ReasonCode)] = []
         let clock = ContinuousClock()
         while let (lane, chunk) = await nextChunk() {

@@ -1,15 +1,15 @@
 internal import DequeModule
-internal import MQTTCore
-internal import MQTTNetwork
+package import MQTTCore
+package import MQTTNetwork
 internal import NIOCore
 internal import Synchronization
 
 /// The receive path: from a PUBLISH to its lane, and from handlers that returned to acknowledgements in order.
 ///
 /// Belongs to the client's event loop and outlives connections.
-final class Inbound {
+package final class Inbound {
     /// What a PUBLISH led to.
-    enum Result {
+    package enum Result {
         case taken
         case violation(MQTTXError)
     }
@@ -30,7 +30,7 @@ final class Inbound {
     let registry: SubscriptionRegistry
     let dispatch: DispatchQueue
     let mode: AcknowledgementMode
-    var incoming: IncomingFlight
+    package var incoming: IncomingFlight
     private(set) var statistics = ClientStatistics()
 
     private let maxMessages: Int
@@ -48,7 +48,7 @@ final class Inbound {
     private var parkedBytes = 0
     private var isOverReserve = false
 
-    init(
+    package init(
         registry: SubscriptionRegistry, dispatch: DispatchQueue, config: MQTTConfig,
         notify: @escaping @Sendable (Notice) -> Void,
         makeAcknowledger: @escaping (IncomingFlight.Ticket) -> Acknowledger
@@ -65,7 +65,7 @@ final class Inbound {
 
     // MARK: A message comes
 
-    func receive(_ publish: Publish, from connection: PacketConnection) -> Result {
+    package func receive(_ publish: Publish, from connection: PacketConnection) -> Result {
         statistics.messagesReceived += 1
         var ticket: IncomingFlight.Ticket?
         if publish.qos != .atMostOnce {
@@ -193,7 +193,7 @@ final class Inbound {
     /// Hands the batch over and says whether reading should stop.
     ///
     /// - Parameter awaitsAnswer: whether an operation of ours waits for the broker; then a reserve is read into.
-    func readCompleted(awaitsAnswer: () -> Bool) -> Bool {
+    package func readCompleted(awaitsAnswer: () -> Bool) -> Bool {
         handOver()
         pin = nil
         return mustPause(awaitsAnswer: awaitsAnswer)

@@ -1,16 +1,21 @@
-internal import MQTTCore
+package import MQTTCore
 internal import Synchronization
 
 /// What a SUBSCRIBE asks for beside the topic filter.
-struct SubscriptionTerms: Sendable, Equatable {
+package struct SubscriptionTerms: Sendable, Equatable {
     var options: SubscriptionOptions
     var userProperties: [UserProperty] = []
+
+    package init(options: SubscriptionOptions, userProperties: [UserProperty] = []) {
+        self.options = options
+        self.userProperties = userProperties
+    }
 }
 
 /// What the program wants to be subscribed to, and what the broker has said of it.
-final class SubscriptionRegistry: Sendable {
+package final class SubscriptionRegistry: Sendable {
     /// One topic filter with its handlers.
-    final class Entry: @unchecked Sendable {
+    package final class Entry: @unchecked Sendable {
         // Unchecked: guarded by the registry's lock, but for what is `let`.
         let filter: TopicFilter
         let slot: Int
@@ -59,11 +64,13 @@ final class SubscriptionRegistry: Sendable {
     private static let exactIdentifier: UInt32 = 1
     private static let largestIdentifier: UInt32 = 268_435_455
 
+    package init() {}
+
     /// Adds a handler.
     ///
     /// - Returns: the entry, the handler's id, and whether the broker has to be asked.
     /// - Throws: ``ErrorCode/subscribeFailed`` for a second exclusive handler of one filter, shared or not.
-    func add(
+    package func add(
         _ filter: TopicFilter, terms: SubscriptionTerms, action: HandlerEntry.Action
     ) throws(MQTTXError) -> (entry: Entry, handler: HandlerEntry, mustRequest: Bool) {
         defer { generation.add(1, ordering: .releasing) }
