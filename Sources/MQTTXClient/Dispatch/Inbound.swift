@@ -38,12 +38,14 @@ package final class Inbound {
     private let notify: @Sendable (Notice) -> Void
     private let makeAcknowledger: (IncomingFlight.Ticket) -> Acknowledger
 
-    private var lanes: [String: TopicLane] = [:]
+    private var lanes: [TopicKey: TopicLane] = [:]
     private var laneLimit = Inbound.largestLaneCount
     private var lastLane: TopicLane?
     private var batch: [(lane: TopicLane, delivery: Delivery)] = []
     private var batchBytes = 0
     private var pin: ReadPin?
+    /// `bytesRead` of the connection when the read came that `pin` accounts for.
+    private var pinnedRead: UInt64 = 0
     private var parked = Deque<Parked>()
     private var parkedBytes = 0
     private var isOverReserve = false
@@ -132,15 +134,21 @@ package final class Inbound {
             return
         }
         let owed = mode == .afterHandler || mode == .afterHandlerStrict ? ticket : nil
-        batch.append((lane, Delivery(message: message, handlers: handlers, ticket: owed, pin: pin(connection))))
+        batch.append(
+            (lane, Delivery(message: message, handlers: handlers, ticket: owed, pin: pin(message.payload, connection))))
         batchBytes += Self.overhead
         if batch.count >= 256 { handOver() }
     }
 
-    /// One account for all messages of one read buffer.
-    private func pin(_ connection: PacketConnection) -> ReadPin? {
-        if let pin { return pin }
-        let capacity = connection.readBuffer.map { max($0.readableBytes, $0.storageCapacity) } ?? 0
+    /// One account for all messages of one read buffer, and one for a message that was put together from several.
+    private func pin(_ payload: ByteBuffer, _ connection: PacketConnection) -> ReadPin? {
+        if let pin, pinnedRead == connection.bytesRead { return pin }
+        // Such a message comes first in a read, if at all.
+        if let read = connection.readBuffer, !payload.isSlice(of: read) {
+            return ReadPin(bytes: payload.storageCapacity, account: dispatch.pinned)
+        }
+        pinnedRead = connection.bytesRead
+        let capacity = connection.readBuffer?.storageCapacity ?? 0
         let pin = ReadPin(bytes: capacity, account: dispatch.pinned)
         self.pin = pin
         return pin
@@ -154,14 +162,14 @@ package final class Inbound {
 
     private func lane(of topic: String) -> TopicLane {
         let generation = registry.generation.load(ordering: .acquiring)
-        if let lastLane, lastLane.generation == generation, lastLane.topic == topic { return lastLane }
+        if let lastLane, lastLane.generation == generation, lastLane.topic.hasSameBytes(as: topic) { return lastLane }
         let lane: TopicLane
-        if let known = lanes[topic] {
+        if let known = lanes[TopicKey(topic: topic)] {
             lane = known
         } else {
             if lanes.count >= laneLimit { removeIdleLanes() }
             lane = TopicLane(topic: topic)
-            lanes[topic] = lane
+            lanes[TopicKey(topic: topic)] = lane
         }
         if lane.generation != generation {
             lane.generation = generation
@@ -289,5 +297,17 @@ extension HandlerEntry {
     /// Runs a handler of the receive path; others run on workers.
     fileprivate func receive(_ message: MQTTMessage) {
         if case .onReceipt(let body, _) = action, !isCancelled { body(message) }
+    }
+}
+
+extension ByteBuffer {
+    /// Whether the readable bytes lie in the other's memory.
+    fileprivate func isSlice(of other: ByteBuffer) -> Bool {
+        withUnsafeReadableBytes { own in
+            other.withVeryUnsafeBytes { other in
+                guard let address = own.baseAddress, let start = other.baseAddress else { return true }
+                return address >= start && address <= start + other.count
+            }
+        }
     }
 }

@@ -69,6 +69,7 @@ final class ScriptedConnection: Sendable {
     let continuation: AsyncStream<Packet>.Continuation
     private let channel = Mutex<(any Channel)?>(nil)
     private let encoder = Mutex(PacketEncoder(version: .v5))
+    private let answersPings = Atomic<Bool>(true)
 
     init() { (packets, continuation) = AsyncStream.makeStream(of: Packet.self) }
 
@@ -80,6 +81,13 @@ final class ScriptedConnection: Sendable {
     func next() async throws -> Packet {
         for await packet in packets where packet != .pingreq { return packet }
         throw Ended()
+    }
+
+    func answersPings(_ answers: Bool) { answersPings.store(answers, ordering: .relaxed) }
+
+    func answerPing(on connection: PacketConnection) {
+        guard answersPings.load(ordering: .relaxed) else { return }
+        connection.write(ByteBuffer(bytes: [0xD0, 0]))
     }
 
     /// Waits for a ping; other packets are passed over.
@@ -162,7 +170,9 @@ private final class ScriptedReceiver: PacketReceiver {
     func connectionOpened(_ connection: PacketConnection) { self.connection.opened(connection.channel) }
 
     func received(_ packet: DecodedPacket, from connection: PacketConnection) {
-        if case .packet(let packet) = packet { self.connection.continuation.yield(packet) }
+        guard case .packet(let packet) = packet else { return }
+        if packet == .pingreq { self.connection.answerPing(on: connection) }
+        self.connection.continuation.yield(packet)
     }
 
     func readCompleted(_ connection: PacketConnection) {}
