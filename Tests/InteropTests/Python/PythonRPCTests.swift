@@ -189,26 +189,6 @@ struct PythonRPCTests {
         }
     }
 
-    @Test("A Swift client on MQTT 3.1.1 and Python 3.1.2 call each other", arguments: BrokerKind.allCases)
-    func olderVersion(_ broker: BrokerKind) async throws {
-        try await broker.run { port in
-            try await PythonPeer.run(.v3, port: port, clientID: "python") { python in
-                let config = MQTTConfig(brokerHost: "127.0.0.1", brokerPort: port, clientID: "swift", version: .v3_1_1)
-                try await MQTTClient.withConnection(config) { client in
-                    let rpc = try await ConventionalRPCManager(
-                        client, myTopic: "swift/endpoint", register: registerMethods)
-                    for value in values {
-                        let outward = try await rpc.call(python.topic, "echo", params: value)
-                        let inward = try await python.call("swift/endpoint", "echo", value)
-                        #expect(outward == value)
-                        #expect(inward == value)
-                    }
-                    await rpc.close()
-                }
-            }
-        }
-    }
-
     @Test("Python 4.0.3 finds a Swift endpoint by its ping", arguments: BrokerKind.allCases)
     func ping(_ broker: BrokerKind) async throws {
         try await withEndpoint(Meeting(broker: broker, python: .v4)) { _, python in
