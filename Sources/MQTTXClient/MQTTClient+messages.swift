@@ -52,13 +52,14 @@ public struct MessageStream: AsyncSequence, Sendable {
 
         /// The next message; the first call subscribes.
         ///
-        /// - Returns: never nil while the client lives.
-        /// - Throws: why the subscription was refused, why the client stopped for good, or `CancellationError`.
+        /// - Returns: nil when the filter was unsubscribed.
+        /// - Throws: why the subscription was refused, also when it was to be restored; why the client stopped for good; or
+        ///   `CancellationError`.
         public func next() async throws -> MQTTMessage? {
             if subscription == nil {
                 let handoff = handoff
                 subscription = try await stream.client.subscribe(
-                    stream.filter, stream.terms, .concurrent { await handoff.give($0) })
+                    stream.filter, stream.terms, .concurrent { await handoff.give($0) }, ended: handoff.finish)
                 observer = stream.client.observe { event in
                     if case .disconnected(willReconnect: false, let error) = event { handoff.finish(error) }
                 }

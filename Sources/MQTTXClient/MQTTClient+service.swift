@@ -14,6 +14,7 @@ extension MQTTClient: Service {
     /// - Throws: ``MQTTXError`` when another attempt makes no sense: the session was taken over, the broker bans us,
     ///   reconnecting is off; ``ErrorCode/connectionFailed`` if the client is running already; `CancellationError`.
     public func run() async throws {
+        await ended()
         let ended = core.eventLoop.makePromise(of: Void.self)
         guard let task = start(retriesFirst: true, ended: ended) else {
             ended.succeed()

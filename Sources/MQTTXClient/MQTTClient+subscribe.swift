@@ -87,14 +87,15 @@ extension MQTTClient {
     }
 
     func subscribe(
-        _ filter: String, _ terms: SubscriptionTerms, _ action: HandlerEntry.Action
+        _ filter: String, _ terms: SubscriptionTerms, _ action: HandlerEntry.Action,
+        ended: (@Sendable (MQTTXError?) -> Void)? = nil
     ) async throws -> Subscription {
         let filter = try TopicFilter(filter)
         if terms.options.noLocal, filter.shareName != nil {
             throw MQTTXError(
                 .subscribeFailed, "a shared subscription can't leave out one's own messages (MQTT-3.8.3-4)")
         }
-        let subscription = try core.subscribe(filter, terms: terms, action: action)
+        let subscription = try core.subscribe(filter, terms: terms, action: action, ended: ended)
         guard isConnected else { return subscription }
         do {
             _ = try await core.registry.granted(subscription.entry, timeout: core.config.operationTimeout)

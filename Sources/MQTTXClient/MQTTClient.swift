@@ -50,16 +50,18 @@ public final class MQTTClient: Sendable {
     }
 
     /// Connects; returns when the broker has accepted. Afterwards the client reconnects by itself, as configured, until
-    /// ``disconnect(drain:)``. Connecting a client that is connected does nothing.
+    /// ``disconnect(drain:)``. Connecting a client that is connected does nothing; one that has ended by itself, since it was
+    /// taken over or refused, is started again.
     ///
     /// - Throws: ``MQTTXError`` at the first failure: ``ErrorCode/connectionFailed``, ``ErrorCode/connectionTimeout``,
     ///   ``ErrorCode/tlsFailed``, ``ErrorCode/authenticationFailed``; `CancellationError` if the task is cancelled, which
     ///   also ends the attempt.
     public func connect() async throws {
+        await ended()
         let promise = core.eventLoop.makePromise(of: Void.self)
         let task = running.withLock { running -> Task<Void, Never>? in
             guard running == nil else { return nil }
-            core.shared.withLock { $0.isStopping = false }
+            core.prepareToRun()
             // disconnect() awaits it; disconnect(), a failure, or the client's end cancels it.
             let task = Task { [core] in
                 do {
@@ -98,7 +100,7 @@ public final class MQTTClient: Sendable {
     func start(retriesFirst: Bool, ended: EventLoopPromise<Void>) -> Task<Void, Never>? {
         running.withLock { running -> Task<Void, Never>? in
             guard running == nil else { return nil }
-            core.shared.withLock { $0.isStopping = false }
+            core.prepareToRun()
             // run() awaits it; run() or disconnect() cancels it.
             let task = Task { [core] in
                 do {
@@ -110,6 +112,14 @@ public final class MQTTClient: Sendable {
             }
             running = task
             return task
+        }
+    }
+
+    /// Waits for a run that is over, or about to be; returns at once while one goes on.
+    func ended() async {
+        while let task = running.withLock({ $0 }), case .disconnected = state {
+            await task.value
+            forget(task)
         }
     }
 

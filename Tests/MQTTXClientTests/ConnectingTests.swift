@@ -189,6 +189,40 @@ struct ConnectingTests {
         }
     }
 
+    @Test("A client that was taken over can be connected again, and run as a service")
+    func startsAgain() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, first) = try await broker.connect(connections)
+            try await first.send(.disconnect(Disconnect(reasonCode: .sessionTakenOver)))
+            for await state in client.states { if case .disconnected = state { break } }
+            async let connecting: Void = client.connect()
+            let second = try #require(await connections.next())
+            try await second.accept()
+            try await connecting
+            #expect(client.isConnected)
+            try await second.send(.disconnect(Disconnect(reasonCode: .sessionTakenOver)))
+            for await state in client.states { if case .disconnected = state { break } }
+            let running = Task { try await client.run() }
+            try await #require(await connections.next()).accept()
+            for await state in client.states where state.isConnected { break }
+            await client.disconnect()
+            try await running.value
+        }
+    }
+
+    @Test("Whoever connects while somebody else does waits for the same connection")
+    func connectsTwice() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let client = MQTTClient(broker.config())
+            let tasks = (0..<8).map { _ in Task { try await client.connect() } }
+            try await #require(await connections.next()).accept()
+            for task in tasks { try await task.value }
+            #expect(client.isConnected)
+            #expect(await client.statistics.connections == 1)
+            await client.disconnect()
+        }
+    }
+
     @Test("With reconnecting off a lost connection ends the client, and what waits fails")
     func noReconnect() async throws {
         try await ScriptedBroker.run { broker, connections in
@@ -216,6 +250,7 @@ struct ConnectingTests {
                 })
             async let connecting: Void = client.connect()
             let first = try #require(await connections.next())
+            first.answersPings(false)
             try await first.accept()
             try await connecting
             let second = try #require(await connections.next())
@@ -230,6 +265,7 @@ struct ConnectingTests {
             let client = MQTTClient(broker.config { $0.operationTimeout = .milliseconds(300) })
             async let connecting: Void = client.connect()
             let first = try #require(await connections.next())
+            first.answersPings(false)
             try await first.accept(.with { $0.serverKeepAlive = 1 })
             try await connecting
             // Pings are not answered here: only a keep alive of a second leads to another connection in time.

@@ -140,4 +140,25 @@ struct SubscribingTests {
             await client.disconnect()
         }
     }
+
+    @Test("Filters that look alike but differ in their bytes are two (MQTT-4.7.3-4)")
+    func bytesMatter() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(connections)
+            let log = Log<Int>()
+            let filters = ["caf\u{E9}", "cafe\u{301}"]
+            for (number, filter) in filters.enumerated() {
+                async let subscribing = client.subscribe(filter) { _ in log.add(number) }
+                #expect(try await connection.grant().filters.first?.filter.utf8.elementsEqual(filter.utf8) == true)
+                _ = try await subscribing
+            }
+            for filter in filters + filters.reversed() {
+                try await connection.send(
+                    .publish(Publish(topic: filter, payload: ByteBuffer(string: "x"), qos: .atMostOnce)))
+            }
+            #expect(await log.next(4).sorted() == [0, 0, 1, 1])
+            #expect(await client.statistics.messagesParked == 0)
+            await client.disconnect()
+        }
+    }
 }

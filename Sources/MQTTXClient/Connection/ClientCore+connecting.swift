@@ -5,6 +5,12 @@ internal import NIOCore
 internal import Synchronization
 
 extension ClientCore {
+    /// From here on whoever else wants to connect waits for this run.
+    func prepareToRun() {
+        shared.withLock { $0.isStopping = false }
+        setState(.connecting(attempt: 1))
+    }
+
     /// Connects, keeps connected, runs the handlers; returns when the client was told to stop.
     ///
     /// - Parameters:

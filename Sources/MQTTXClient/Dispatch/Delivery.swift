@@ -43,11 +43,14 @@ package final class HandlerEntry: Sendable {
 
     let id: UInt64
     let action: Action
+    /// Told when the subscription ends without the handler's doing: refused, or unsubscribed by its filter.
+    let ended: (@Sendable (MQTTXError?) -> Void)?
     private let cancelled = Atomic<Bool>(false)
 
-    init(id: UInt64, action: Action) {
+    init(id: UInt64, action: Action, ended: (@Sendable (MQTTXError?) -> Void)? = nil) {
         self.id = id
         self.action = action
+        self.ended = ended
     }
 
     var isOnReceipt: Bool {

@@ -8,11 +8,12 @@ extension ClientCore {
 
     /// Adds a handler and, when there is a connection, asks the broker.
     func subscribe(
-        _ filter: TopicFilter, terms: SubscriptionTerms, action: HandlerEntry.Action
+        _ filter: TopicFilter, terms: SubscriptionTerms, action: HandlerEntry.Action,
+        ended: (@Sendable (MQTTXError?) -> Void)? = nil
     ) throws(MQTTXError) -> Subscription {
         let server = shared.withLock { $0.server }
         if let server { try check(filter, server) }
-        let (entry, handler, mustRequest) = try registry.add(filter, terms: terms, action: action)
+        let (entry, handler, mustRequest) = try registry.add(filter, terms: terms, action: action, ended: ended)
         _ = shared.withLock { $0.abandonedFilters.remove(filter.string) }
         if mustRequest, let server, let terms = registry.markRequested(entry) {
             requestSubscriptions([(entry, terms)], server: server)

@@ -18,6 +18,7 @@ package final class SubscriptionRegistry: Sendable {
     package final class Entry: @unchecked Sendable {
         // Unchecked: guarded by the registry's lock, but for what is `let`.
         let filter: TopicFilter
+        let key: [UInt8]
         let slot: Int
         /// Tells the broker's copies of a message apart (MQTT 5.0, section 3.8.2.1.2).
         let identifier: UInt32
@@ -30,6 +31,7 @@ package final class SubscriptionRegistry: Sendable {
 
         init(filter: TopicFilter, slot: Int, identifier: UInt32, terms: SubscriptionTerms) {
             self.filter = filter
+            key = Array(filter.string.utf8)
             self.slot = slot
             self.identifier = identifier
             self.terms = terms
@@ -46,7 +48,8 @@ package final class SubscriptionRegistry: Sendable {
     }
 
     private struct State {
-        var entries: [String: Entry] = [:]
+        /// By the filter's bytes: Swift takes strings for equal that are two filters in MQTT (MQTT-4.7.3-4).
+        var entries: [[UInt8]: Entry] = [:]
         var trie = TopicTrie()
         /// By the trie's id: a plain and any number of shared subscriptions may have the same filter.
         var bySlot: [Int: [Entry]] = [:]
@@ -71,17 +74,18 @@ package final class SubscriptionRegistry: Sendable {
     /// - Returns: the entry, the handler's id, and whether the broker has to be asked.
     /// - Throws: ``ErrorCode/subscribeFailed`` for a second exclusive handler of one filter, shared or not.
     package func add(
-        _ filter: TopicFilter, terms: SubscriptionTerms, action: HandlerEntry.Action
+        _ filter: TopicFilter, terms: SubscriptionTerms, action: HandlerEntry.Action,
+        ended: (@Sendable (MQTTXError?) -> Void)? = nil
     ) throws(MQTTXError) -> (entry: Entry, handler: HandlerEntry, mustRequest: Bool) {
         defer { generation.add(1, ordering: .releasing) }
         return try state.withLock { state throws(MQTTXError) in
             state.nextHandlerID += 1
-            let handler = HandlerEntry(id: state.nextHandlerID, action: action)
+            let handler = HandlerEntry(id: state.nextHandlerID, action: action, ended: ended)
             if handler.isExclusive, Self.hasExclusive(filter, state) {
                 throw MQTTXError(
                     .subscribeFailed, "another endpoint of this client is subscribed to '\(filter.string)' already")
             }
-            if let entry = state.entries[filter.string] {
+            if let entry = state.entries[Array(filter.string.utf8)] {
                 entry.handlers.append(handler)
                 var merged = terms
                 merged.options.qos = max(entry.terms.options.qos, terms.options.qos)
@@ -98,7 +102,7 @@ package final class SubscriptionRegistry: Sendable {
             }
             let entry = Entry(filter: filter, slot: slot, identifier: identifier, terms: terms)
             entry.handlers.append(handler)
-            state.entries[filter.string] = entry
+            state.entries[Array(filter.string.utf8)] = entry
             state.bySlot[slot, default: []].append(entry)
             return (entry, handler, true)
         }
@@ -118,7 +122,7 @@ package final class SubscriptionRegistry: Sendable {
         defer { generation.add(1, ordering: .releasing) }
         let (isLast, waiters) = state.withLock {
             state -> (Bool, [Waiter]) in
-            guard state.entries[entry.filter.string] === entry else { return (false, []) }
+            guard state.entries[entry.key] === entry else { return (false, []) }
             entry.handlers.removeAll { $0 === handler }
             guard entry.handlers.isEmpty else { return (false, []) }
             return (true, Self.drop(entry, &state))
@@ -132,11 +136,15 @@ package final class SubscriptionRegistry: Sendable {
     /// - Returns: whether there was one.
     func remove(_ filter: String) -> Bool {
         defer { generation.add(1, ordering: .releasing) }
-        let waiters = state.withLock { state -> [Waiter]? in
-            guard let entry = state.entries[filter] else { return nil }
-            for handler in entry.handlers { handler.cancel() }
+        let (waiters, handlers) = state.withLock { state -> ([Waiter]?, [HandlerEntry]) in
+            guard let entry = state.entries[Array(filter.utf8)] else { return (nil, []) }
+            let handlers = entry.handlers
             entry.handlers = []
-            return Self.drop(entry, &state)
+            return (Self.drop(entry, &state), handlers)
+        }
+        for handler in handlers {
+            handler.cancel()
+            handler.ended?(nil)
         }
         for waiter in waiters ?? [] { waiter.resume(returning: .failure(Self.cancelled)) }
         return waiters != nil
@@ -147,7 +155,7 @@ package final class SubscriptionRegistry: Sendable {
     private static func drop(
         _ entry: Entry, _ state: inout State
     ) -> [Waiter] {
-        state.entries[entry.filter.string] = nil
+        state.entries[entry.key] = nil
         state.bySlot[entry.slot]?.removeAll { $0 === entry }
         if state.bySlot[entry.slot]?.isEmpty == true {
             state.bySlot[entry.slot] = nil
@@ -168,7 +176,7 @@ package final class SubscriptionRegistry: Sendable {
         }
     }
 
-    func contains(_ filter: String) -> Bool { state.withLock { $0.entries[filter] != nil } }
+    func contains(_ filter: String) -> Bool { state.withLock { $0.entries[Array(filter.utf8)] != nil } }
 
     // MARK: What the broker says
 
@@ -216,22 +224,21 @@ package final class SubscriptionRegistry: Sendable {
 
     /// SUBACK for one filter. A refusal takes the subscription off the list.
     func answered(_ entry: Entry, _ result: Result<BrokerAnswer, MQTTXError>) {
-        let waiters = state.withLock { state -> [Waiter] in
+        let (waiters, handlers) = state.withLock { state -> ([Waiter], [HandlerEntry]) in
             switch result {
             case .success(let answer):
                 entry.grant = .granted(answer)
-                defer { entry.waiters = [:] }
-                return Array(entry.waiters.values)
             case .failure(let error):
                 entry.grant = .refused(error)
-                guard state.entries[entry.filter.string] === entry else {
-                    defer { entry.waiters = [:] }
-                    return Array(entry.waiters.values)
-                }
-                return Self.drop(entry, &state)
+                if state.entries[entry.key] === entry { return (Self.drop(entry, &state), entry.handlers) }
             }
+            defer { entry.waiters = [:] }
+            return (Array(entry.waiters.values), [])
         }
-        if case .failure = result { generation.add(1, ordering: .releasing) }
+        if case .failure(let error) = result {
+            generation.add(1, ordering: .releasing)
+            for handler in handlers { handler.ended?(error) }
+        }
         for waiter in waiters { waiter.resume(returning: result) }
     }
 
@@ -260,7 +267,7 @@ package final class SubscriptionRegistry: Sendable {
                         case .refused(let error):
                             return .failure(error)
                         case .pending, .granted:
-                            guard state.entries[entry.filter.string] === entry, !Task.isCancelled else {
+                            guard state.entries[entry.key] === entry, !Task.isCancelled else {
                                 return .failure(Self.cancelled)
                             }
                             entry.waiters[id] = continuation

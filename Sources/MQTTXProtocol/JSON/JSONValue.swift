@@ -11,17 +11,22 @@ public import NIOCore
 /// Integers and floating-point numbers stay apart, as in Python: `1` is `.int(1)`, `1.0` is `.double(1)`, and the two
 /// are not equal. Use ``doubleValue`` where either will do.
 public enum JSONValue: Sendable, Hashable {
+    /// Nothing.
     case null
+    /// `true` or `false`.
     case bool(Bool)
+    /// An integer within 64 bits.
     case int(Int64)
     /// May be NaN or infinite when read from Python; such a value can't be written as JSON (2006).
     case double(Double)
     /// An integer outside the range of `Int64`, as its decimal digits with an optional leading minus, so that no digit
     /// is lost. MessagePack can write it up to `UInt64.max`.
     case bigInt(String)
+    /// Text.
     case string(String)
     /// Bytes: `bin` in MessagePack. JSON writes them as a Base64 string and reads that back as `.string`.
     case binary([UInt8])
+    /// Values in order.
     case array([JSONValue])
     /// Members in the order in which they were added or read.
     case object(JSONObject)
