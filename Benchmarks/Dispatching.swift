@@ -37,7 +37,8 @@ private final class ReceivePath {
         let registry = SubscriptionRegistry()
         let earned = earned
         let dispatch = DispatchQueue(
-            logger: config.logger, notify: { _ in }, completed: { earned.tickets += $0 }, chunkDone: {})
+            bounds: QueueBounds(config), logger: config.logger, notify: { _ in }, completed: { earned.tickets += $0 },
+            turnDone: { _ in })
         _ = try registry.add(
             TopicFilter(filter), terms: SubscriptionTerms(options: SubscriptionOptions(qos: qos)),
             action: .concurrent { message async in keep(message.payload.readableBytes) })

@@ -188,9 +188,9 @@ struct OrderTests {
     @Test("Parked messages are bounded in number: the oldest is acknowledged and reported when there are more")
     func parkingBound() async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, connection) = try await broker.connect(connections) { $0.receiveMaximum = 2_000 }
+            let (client, connection) = try await broker.connect(connections) { $0.receiveMaximum = 20_000 }
             var notices = client.notices.makeAsyncIterator()
-            for id in UInt16(1)...1_001 { try await connection.send(message("nobody", qos: .atLeastOnce, id: id)) }
+            for id in UInt16(1)...10_001 { try await connection.send(message("nobody", qos: .atLeastOnce, id: id)) }
             #expect(try await connection.next() == .puback(Acknowledgement(packetID: 1)))
             while let notice = await notices.next() {
                 guard case .messageDropped(let topic, let qos, _) = notice else { continue }
@@ -198,7 +198,7 @@ struct OrderTests {
                 break
             }
             let statistics = await client.statistics
-            #expect(statistics.messagesParked == 1_001 && statistics.messagesDropped == 1)
+            #expect(statistics.messagesParked == 10_001 && statistics.messagesDropped == 1)
             await client.disconnect()
         }
     }
@@ -210,7 +210,8 @@ struct OrderTests {
         var told = notices.stream().makeAsyncIterator()
         let dropped = try await eventLoop.submit {
             let dispatch = DispatchQueue(
-                logger: MQTTConfig().logger, notify: { _ in }, completed: { _ in }, chunkDone: {})
+                bounds: QueueBounds(MQTTConfig()), logger: MQTTConfig().logger, notify: { _ in }, completed: { _ in },
+                turnDone: { _ in })
             let inbound = Inbound(
                 registry: SubscriptionRegistry(), dispatch: dispatch, config: MQTTConfig(),
                 notify: { notices.yield($0) },

@@ -67,6 +67,27 @@ public struct PacketDecoder: Sendable {
         }
     }
 
+    /// The next packet if it is a PUBLISH within all limits that lies whole in one buffer: the usual case, in one step.
+    /// Nil says nothing more than that it isn't; ask ``next()`` then.
+    package mutating func nextPublish() throws(MQTTXError) -> Publish? {
+        guard failure == nil, !isAssembling, bytesToSkip == 0 else { return nil }
+        do throws(MQTTXError) {
+            var size = 0
+            let publish = try current.withUnsafeReadableBytes { (bytes) throws(MQTTXError) -> Publish? in
+                guard let first = bytes.first, first >> 4 == PacketType.publish.rawValue,
+                    let header = try FixedHeader.read(bytes), isWithinLimits(header, bytes.count)
+                else { return nil }
+                size = header.packetSize
+                return try parser.parsePublish(header, bytes, slicing: current)
+            }
+            if size > 0 { current.moveReaderIndex(forwardBy: size) }
+            return publish
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
     /// The next packet, or nil when more bytes are needed.
     public mutating func next() throws(MQTTXError) -> DecodedPacket? {
         if let failure { throw failure }
@@ -113,13 +134,18 @@ extension PacketDecoder {
         let packet = try current.withUnsafeReadableBytes { (bytes) throws(MQTTXError) -> Packet? in
             guard let header = try FixedHeader.read(bytes) else { return nil }
             size = header.packetSize
-            guard size <= bytes.count, size <= maximumPacketSize,
-                header.remainingLength <= maximumPayloadSize ?? .max
-            else { return nil }
+            guard isWithinLimits(header, bytes.count) else { return nil }
             return try parser.parse(header, bytes, slicing: current)
         }
         if packet != nil { current.moveReaderIndex(forwardBy: size) }
         return packet
+    }
+
+    /// Whether the packet is all there and can't be over a limit.
+    @inline(__always)
+    private func isWithinLimits(_ header: FixedHeader, _ available: Int) -> Bool {
+        header.packetSize <= available && header.packetSize <= maximumPacketSize
+            && header.remainingLength <= maximumPayloadSize ?? .max
     }
 
     private func frame() throws(MQTTXError) -> Frame {

@@ -29,20 +29,35 @@ struct PacketParser: Sendable {
         try checkType(header)
         var cursor = ByteCursor(bytes, in: header.length..<header.packetSize)
         switch header.type {
-        case .publish:
-            var publish = try parsePublish(header, &cursor, slicing: buffer)
-            if !cursor.isAtEnd {
-                publish.payload =
-                    buffer.getSlice(at: buffer.readerIndex + cursor.offset, length: cursor.remaining)
-                    ?? ByteBuffer()
-            }
-            return .publish(publish)
+        case .publish: return .publish(try parsePayload(header, &cursor, slicing: buffer))
         case .puback: return .puback(try parseAcknowledgement(header.type, &cursor, slicing: buffer))
         case .pubrec: return .pubrec(try parseAcknowledgement(header.type, &cursor, slicing: buffer))
         case .pubrel: return .pubrel(try parseAcknowledgement(header.type, &cursor, slicing: buffer))
         case .pubcomp: return .pubcomp(try parseAcknowledgement(header.type, &cursor, slicing: buffer))
         default: return try parseRare(header, &cursor, slicing: buffer)
         }
+    }
+
+    /// The PUBLISH at the start of `bytes`, which are the readable ones of `buffer`.
+    @inline(__always)
+    mutating func parsePublish(
+        _ header: FixedHeader, _ bytes: UnsafeRawBufferPointer, slicing buffer: borrowing ByteBuffer
+    ) throws(MQTTXError) -> Publish {
+        try checkType(header)
+        var cursor = ByteCursor(bytes, in: header.length..<header.packetSize)
+        return try parsePayload(header, &cursor, slicing: buffer)
+    }
+
+    @inline(__always)
+    private mutating func parsePayload(
+        _ header: FixedHeader, _ cursor: inout ByteCursor, slicing buffer: borrowing ByteBuffer
+    ) throws(MQTTXError) -> Publish {
+        var publish = try parsePublish(header, &cursor, slicing: buffer)
+        if !cursor.isAtEnd {
+            publish.payload =
+                buffer.getSlice(at: buffer.readerIndex + cursor.offset, length: cursor.remaining) ?? ByteBuffer()
+        }
+        return publish
     }
 
     @inline(never)

@@ -15,8 +15,7 @@ extension ClientConnection {
         return true
     }
 
-    func received(_ publish: Publish) {
-        var publish = publish
+    func received(_ publish: consuming Publish) {
         if isV5 {
             guard !isOverQuota(publish), resolveAlias(&publish) else { return }
             guard publish.qos <= broker.policy.maximumQoS else {

@@ -79,10 +79,18 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
         setTimer(TimeAmount(broker.config.connectTimeout)) { $0.connectTimedOut() }
     }
 
+    func received(_ publish: consuming Publish, from connection: PacketConnection) {
+        if stage == .connected, !isHeld, parked.isEmpty {
+            received(publish)
+        } else {
+            receivedOther(.packet(.publish(publish)))
+        }
+    }
+
     func received(_ packet: DecodedPacket, from connection: PacketConnection) {
         switch packet {
-        case .packet(.publish(let publish)) where stage == .connected && !isHeld && parked.isEmpty:
-            received(publish)
+        case .packet(.publish(let publish)):
+            received(publish, from: connection)
         case .packet(.puback(let acknowledgement)) where stage == .connected:
             pubacks.append(acknowledgement.packetID)
         default:

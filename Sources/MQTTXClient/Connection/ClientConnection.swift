@@ -22,6 +22,9 @@ final class ClientConnection: PacketReceiver {
     private let eventLoop: any EventLoop
 
     private var handshake: ClientHandshake
+    /// As the handshake says; asked for every packet.
+    private var isConnected = false
+    private let isV5: Bool
     private var aliases: IncomingTopicAliases
     private var keepAlive: KeepAlive?
     private var connection: PacketConnection?
@@ -51,10 +54,12 @@ final class ClientConnection: PacketReceiver {
         self.closed = closed
         eventLoop = core.eventLoop
         handshake = ClientHandshake(connect: connect)
+        isV5 = connect.version == .v5
         aliases = IncomingTopicAliases(maximum: Int(core.config.topicAliasMaximum))
     }
 
-    private var inbound: Inbound { core.inbound.value }
+    /// Asked for on the event loop only.
+    private lazy var inbound = core.inbound.value
 
     // MARK: PacketReceiver
 
@@ -82,8 +87,7 @@ final class ClientConnection: PacketReceiver {
         }
         switch item {
         case .packet(.publish(let publish)):
-            guard handshake.isConnected else { return unexpected("a PUBLISH before the CONNACK") }
-            receive(publish, connection)
+            receive(publish, isApart: true, connection)
         case .packet(let packet):
             receive(packet)
         case .skippedPublish(let publish):
@@ -91,23 +95,31 @@ final class ClientConnection: PacketReceiver {
         }
     }
 
-    private func receive(_ publish: Publish, _ connection: PacketConnection) {
-        var publish = publish
-        if connect.version == .v5, publish.topic.isEmpty || publish.properties.topicAlias != nil {
+    func received(_ publish: consuming Publish, from connection: PacketConnection) {
+        guard heldBack == nil else {
+            heldBack?.append(.packet(.publish(publish)))
+            return
+        }
+        receive(publish, isApart: false, connection)
+    }
+
+    private func receive(_ publish: consuming Publish, isApart: Bool, _ connection: PacketConnection) {
+        guard isConnected else { return unexpected("a PUBLISH before the CONNACK") }
+        if isV5, publish.topic.isEmpty || publish.properties.topicAlias != nil {
             do throws(MQTTXError) {
                 try aliases.resolve(&publish)
             } catch {
                 return violated(error, on: connection)
             }
         }
-        if case .violation(let error) = inbound.receive(publish, from: connection) {
+        if case .violation(let error) = inbound.receive(publish, isApart: isApart, from: connection) {
             violated(error, on: connection)
         }
     }
 
     private func skip(_ skipped: SkippedPublish, _ connection: PacketConnection) {
         var publish = Publish(topic: skipped.topic, payload: ByteBuffer(), properties: skipped.properties)
-        if connect.version == .v5, publish.topic.isEmpty || publish.properties.topicAlias != nil {
+        if isV5, publish.topic.isEmpty || publish.properties.topicAlias != nil {
             do throws(MQTTXError) {
                 try aliases.resolve(&publish)
             } catch {
@@ -123,17 +135,17 @@ final class ClientConnection: PacketReceiver {
             act { () throws(MQTTXError) in try handshake.received(connack) }
         case .auth(let auth):
             act { () throws(MQTTXError) in try handshake.received(auth) }
-        case .disconnect(let disconnect) where handshake.isConnected:
+        case .disconnect(let disconnect) where isConnected:
             ended(by: disconnect)
         case .puback, .pubrec, .pubcomp, .suback, .unsuback:
-            guard handshake.isConnected else { return unexpected("\(packet.type) before the CONNACK") }
+            guard isConnected else { return unexpected("\(packet.type) before the CONNACK") }
             acknowledgements.append(packet)
             if acknowledgements.count >= 512 { takeAcknowledgements() }
         case .pubrel(let ack):
-            guard handshake.isConnected else { return unexpected("a PUBREL before the CONNACK") }
+            guard isConnected else { return unexpected("a PUBREL before the CONNACK") }
             let reasonCode = inbound.incoming.release(ack.packetID)
             core.outbox.write(.pubcomp(Acknowledgement(packetID: ack.packetID, reasonCode: reasonCode)))
-        case .pingresp where handshake.isConnected:
+        case .pingresp where isConnected:
             break
         default:
             unexpected("a \(packet.type)")
@@ -143,7 +155,7 @@ final class ClientConnection: PacketReceiver {
     func readCompleted(_ connection: PacketConnection) {
         keepAlive?.didRead(now: .now)
         takeAcknowledgements()
-        guard handshake.isConnected, server != nil else { return }
+        guard isConnected, server != nil else { return }
         sendReady()
         if inbound.readCompleted(awaitsAnswer: { core.awaitsAnswer }) { pause() }
         if inbound.incoming.owedCount > 0 { watchForStall() }
@@ -156,11 +168,11 @@ final class ClientConnection: PacketReceiver {
         let message = MQTTXError(
             error.code, "the broker broke the protocol: \(error.message)", reasonCode: error.reasonCode)
         connection.stopReceiving()
-        if connect.version == .v5, handshake.isConnected, let reasonCode = error.reasonCode {
+        if connect.version == .v5, isConnected, let reasonCode = error.reasonCode {
             core.outbox.write(.disconnect(Disconnect(reasonCode: reasonCode)))
             core.outbox.flush()
         }
-        fail(message, suggestsOlderVersion: !handshake.isConnected)
+        fail(message, suggestsOlderVersion: !isConnected)
     }
 
     func writabilityChanged(_ isWritable: Bool, on connection: PacketConnection) {}
@@ -168,7 +180,7 @@ final class ClientConnection: PacketReceiver {
     func connectionClosed(_ error: (any Error)?, connection: PacketConnection) {
         takeAcknowledgements()
         let translated = error.map { $0 as? MQTTXError ?? core.translate($0) }
-        let wasConnected = handshake.isConnected
+        let wasConnected = isConnected
         let cause =
             ending ?? translated
             ?? MQTTXError(
@@ -182,7 +194,9 @@ final class ClientConnection: PacketReceiver {
 
     private func act(_ step: () throws(MQTTXError) -> ClientHandshake.Action) {
         do throws(MQTTXError) {
-            switch try step() {
+            let action = try step()
+            isConnected = handshake.isConnected
+            switch action {
             case .connected(let server): established(server)
             case .refused(let error):
                 fail(error, suggestsOlderVersion: error.reasonCode == .unsupportedProtocolVersion)
@@ -280,7 +294,7 @@ final class ClientConnection: PacketReceiver {
     /// Before the CONNACK the outbox is not ours yet.
     private func send(_ packet: Packet) {
         guard let connection else { return }
-        if handshake.isConnected, server != nil { return core.outbox.write(packet) }
+        if isConnected, server != nil { return core.outbox.write(packet) }
         var bytes = ByteBuffer()
         do {
             try PacketEncoder(version: connect.version).encode(packet, into: &bytes)
@@ -364,7 +378,7 @@ final class ClientConnection: PacketReceiver {
     }
 
     func handlersChanged() {
-        guard let connection, handshake.isConnected else { return }
+        guard let connection, isConnected else { return }
         inbound.handlersChanged(connection)
         sendReady()
         core.outbox.flush()
@@ -413,7 +427,7 @@ final class ClientConnection: PacketReceiver {
     func disconnect(_ packet: Disconnect) {
         guard let connection else { return }
         ending = ending ?? MQTTXError(.notConnected, "the client disconnected")
-        guard handshake.isConnected, server != nil else { return connection.close() }
+        guard isConnected, server != nil else { return connection.close() }
         var packet = packet
         if (connect.properties.sessionExpiryInterval ?? 0) == 0 { packet.properties.sessionExpiryInterval = nil }
         // MQTT 3.1.1 has no word for this; without any the broker publishes the will.

@@ -10,7 +10,7 @@ extension ClientCore {
             statistics.messagesHandled += counters.handled
             statistics.handlerFailures = counters.failures
             statistics.queuedInbound = counters.queued
-            statistics.queuedInboundBytes = dispatch.pinned.total.load(ordering: .relaxed)
+            statistics.queuedInboundBytes = dispatch.bounds.pinned.total.load(ordering: .relaxed)
             let sent = outbox.snapshot
             statistics.messagesSent = sent.statistics.sent
             statistics.messagesDelivered = sent.statistics.delivered

@@ -76,11 +76,14 @@ final class ClientCore: Sendable {
         self.current = current
         let paused = PauseFlag()
         self.paused = paused
+        let bounds = QueueBounds(config)
         dispatch = DispatchQueue(
-            logger: config.logger, notify: notify,
+            bounds: bounds, logger: config.logger, notify: notify,
             completed: { acknowledgements.append($0) },
-            chunkDone: {
-                guard paused.isPaused.load(ordering: .relaxed) else { return }
+            turnDone: { queued in
+                guard paused.isPaused.load(ordering: .relaxed), bounds.hasRoomAgain(queued: queued),
+                    paused.isPaused.exchange(false, ordering: .relaxed)
+                else { return }
                 eventLoop.execute { current.value?.resumeIfPossible() }
             })
         let inboundBox = LazyInbound(

@@ -29,10 +29,10 @@ final class AcknowledgementQueue: Sendable {
         }
         guard mustSchedule else { return }
         eventLoop.execute {
-            let tickets = self.state.withLock { state in
+            var tickets: [(IncomingFlight.Ticket, ReasonCode)] = []
+            self.state.withLock { state in
                 state.isScheduled = false
-                defer { state.tickets.removeAll(keepingCapacity: true) }
-                return state.tickets
+                swap(&tickets, &state.tickets)
             }
             self.drain.value?(tickets)
         }

@@ -7,8 +7,19 @@ internal import Synchronization
 /// Received messages between the event loop and the workers that run handlers: lanes of topics in a ring, handed over in
 /// batches.
 package final class DispatchQueue: Sendable {
+    package typealias Earned = (IncomingFlight.Ticket, ReasonCode)
+
     struct Counters: Sendable {
         var queued = 0
+        var handled = 0
+        var failures = 0
+    }
+
+    /// A lane that a worker has, and the messages of it that it may handle before others have their turn.
+    private struct Turn {
+        let lane: TopicLane
+        let batch: Batch
+        let length: Int
         var handled = 0
         var failures = 0
     }
@@ -18,61 +29,72 @@ package final class DispatchQueue: Sendable {
         var idle: [UnsafeContinuation<Void, Never>] = []
         var isStopped = false
         var counters = Counters()
+        var spares: [Batch] = []
     }
 
-    private static let largestChunk = 256
+    private static let longestTurn = 256
     private static let quick = Duration.microseconds(500)
     private static let slow = Duration.milliseconds(5)
+    /// How long acknowledgements wait for more of the same turn.
+    private static let patience = Duration.microseconds(200)
+    /// How many empty batches are kept.
+    private static let largeSpares = 16
+    private static let smallSpares = 512
 
     private let state = Mutex(State())
-    let pinned = PinnedBytes()
+    let bounds: QueueBounds
     private let logger: Logger
     /// Called on a worker's thread with the acknowledgements that handlers have earned.
-    private let completed: @Sendable ([(IncomingFlight.Ticket, ReasonCode)]) -> Void
-    private let chunkDone: @Sendable () -> Void
+    private let completed: @Sendable ([Earned]) -> Void
+    /// Called on a worker's thread when it has made room; the number of messages that still wait.
+    private let turnDone: @Sendable (_ queued: Int) -> Void
     private let notify: @Sendable (Notice) -> Void
 
     package init(
-        logger: Logger, notify: @escaping @Sendable (Notice) -> Void,
-        completed: @escaping @Sendable ([(IncomingFlight.Ticket, ReasonCode)]) -> Void,
-        chunkDone: @escaping @Sendable () -> Void
+        bounds: QueueBounds, logger: Logger, notify: @escaping @Sendable (Notice) -> Void,
+        completed: @escaping @Sendable ([Earned]) -> Void, turnDone: @escaping @Sendable (Int) -> Void
     ) {
+        self.bounds = bounds
         self.logger = logger
         self.notify = notify
         self.completed = completed
-        self.chunkDone = chunkDone
+        self.turnDone = turnDone
     }
 
     var counters: Counters { state.withLock { $0.counters } }
 
-    /// Hands over what came in one read.
-    func append(_ batch: [(lane: TopicLane, delivery: Delivery)]) {
-        let woken = state.withLock { state -> ArraySlice<UnsafeContinuation<Void, Never>> in
-            state.counters.queued += batch.count
-            for (lane, delivery) in batch {
-                lane.queue.append(delivery)
+    /// Hands over what came in for these lanes.
+    ///
+    /// - Parameter spares: memory for batches to come; filled when it is empty.
+    func append(_ lanes: [TopicLane], spares: inout [Batch]) {
+        let woken = state.withLock { state in
+            for lane in lanes {
+                guard let last = lane.incoming.take() else { continue }
+                lane.batches.append(contentsOf: lane.filled)
+                lane.batches.append(last)
+                state.counters.queued += lane.filled.reduce(last.count) { $0 + $1.count }
+                if !lane.filled.isEmpty { lane.filled = [] }
                 if !lane.isScheduled {
                     lane.isScheduled = true
                     state.ready.append(lane)
                 }
             }
-            let woken = state.idle.suffix(state.ready.count)
-            state.idle.removeLast(woken.count)
-            return woken
+            if spares.isEmpty { swap(&spares, &state.spares) }
+            return state.ready.isEmpty ? nil : state.idle.popLast()
         }
-        for worker in woken { worker.resume() }
+        woken?.resume()
     }
 
     /// Whether no message of the lane waits or is being handled.
     func isIdle(_ lane: TopicLane) -> Bool {
-        state.withLock { _ in !lane.isScheduled && lane.queue.isEmpty }
+        state.withLock { _ in !lane.isScheduled && lane.batches.isEmpty }
     }
 
     /// Ends the workers once their present handlers have returned; what still waits is not handled.
     func stop() {
         let (idle, dropped) = state.withLock { state in
             state.isStopped = true
-            var dropped: [Deque<Delivery>] = []
+            var dropped: [Deque<Batch>] = []
             // A client may connect again: its lanes have to be as new.
             for lane in state.ready { dropped.append(Self.clear(lane, &state)) }
             defer {
@@ -86,51 +108,71 @@ package final class DispatchQueue: Sendable {
         _ = dropped
     }
 
-    private static func clear(_ lane: TopicLane, _ state: inout State) -> Deque<Delivery> {
-        state.counters.queued -= lane.queue.count
+    private static func clear(_ lane: TopicLane, _ state: inout State) -> Deque<Batch> {
+        for batch in lane.batches { state.counters.queued -= batch.count }
         lane.isScheduled = false
-        defer { lane.queue = [] }
-        return lane.queue
+        defer { lane.batches = [] }
+        return lane.batches
     }
 
     func start() { state.withLock { $0.isStopped = false } }
 
+    // MARK: Workers
+
     /// One worker: runs handlers until ``stop()``.
     package func work() async {
-        var tickets: [(IncomingFlight.Ticket, ReasonCode)] = []
+        var earned: [Earned] = []
         let clock = ContinuousClock()
-        while let (lane, chunk) = await nextChunk() {
+        while var turn = await nextTurn() {
             let start = clock.now
-            var failures = 0
-            for delivery in chunk {
-                let thrown = await handle(delivery)
-                failures += thrown
-                if let ticket = delivery.ticket {
-                    tickets.append((ticket, thrown == 0 ? .success : .unspecifiedError))
-                    if tickets.count >= 32 || chunk.count == 1 {
-                        completed(tickets)
-                        tickets.removeAll(keepingCapacity: true)
+            var lastTold = start
+            // Hoisted: a lone handler costs no retain a message.
+            let handlers = turn.batch.handlers
+            var lone: (@Sendable (MQTTMessage) async throws -> Void)?
+            if handlers.count == 1, case .concurrent(let body) = handlers[0].action { lone = body }
+            while turn.handled < turn.length, let message = turn.batch.take() {
+                turn.handled += 1
+                let ticket = turn.batch.ticket
+                var failures = 0
+                if let lone {
+                    if !handlers[0].isCancelled {
+                        do { try await lone(message) } catch { failures = failed(error, message) }
                     }
+                } else {
+                    failures = await handle(message, by: handlers)
+                }
+                turn.failures += failures
+                guard let ticket else { continue }
+                earned.append((ticket, failures == 0 ? .success : .unspecifiedError))
+                let now = clock.now
+                if lastTold.duration(to: now) > Self.patience {
+                    lastTold = now
+                    tell(&earned)
                 }
             }
-            if !tickets.isEmpty {
-                completed(tickets)
-                tickets.removeAll(keepingCapacity: true)
-            }
-            finish(lane, count: chunk.count, failures: failures, took: start.duration(to: clock.now))
+            tell(&earned)
+            finish(turn, took: start.duration(to: clock.now))
         }
     }
 
-    private func nextChunk() async -> (TopicLane, [Delivery])? {
+    private func tell(_ earned: inout [Earned]) {
+        guard !earned.isEmpty else { return }
+        completed(earned)
+        earned.removeAll(keepingCapacity: true)
+    }
+
+    private func nextTurn() async -> Turn? {
         while true {
-            let next = state.withLock { state -> (TopicLane, [Delivery])?? in
-                if state.isStopped { return .some(nil) }
-                guard let lane = state.ready.popFirst() else { return nil }
-                let count = min(lane.chunk, lane.queue.count)
-                let chunk = Array(lane.queue.prefix(count))
-                lane.queue.removeFirst(count)
-                return (lane, chunk)
+            let (next, another) = state.withLock { state -> (Turn??, UnsafeContinuation<Void, Never>?) in
+                if state.isStopped { return (.some(nil), nil) }
+                guard let lane = state.ready.popFirst() else { return (nil, nil) }
+                // Scheduled lanes have messages.
+                guard let batch = lane.batches.popFirst() else { return (nil, nil) }
+                let turn = Turn(lane: lane, batch: batch, length: lane.turnLength)
+                // Each worker that finds work wakes the next: nobody waits behind a handler that takes long.
+                return (turn, state.ready.isEmpty ? nil : state.idle.popLast())
             }
+            another?.resume()
             if let next { return next }
             await withUnsafeContinuation { continuation in
                 let goOn = state.withLock { state in
@@ -143,52 +185,62 @@ package final class DispatchQueue: Sendable {
         }
     }
 
-    private func finish(_ lane: TopicLane, count: Int, failures: Int, took: Duration) {
-        let (woken, dropped) = state.withLock { state -> (UnsafeContinuation<Void, Never>?, Deque<Delivery>?) in
+    private func finish(_ turn: consuming Turn, took: Duration) {
+        let lane = turn.lane
+        let (handled, failures) = (turn.handled, turn.failures)
+        let batch = turn.batch
+        let isDone = batch.isEmpty
+        if isDone { batch.removeAll() }
+        let (queued, dropped) = state.withLock { state -> (Int, Deque<Batch>?) in
             if took < Self.quick {
-                lane.chunk = min(lane.chunk * 2, Self.largestChunk)
+                lane.turnLength = min(lane.turnLength * 2, Self.longestTurn)
             } else if took > Self.slow {
-                lane.chunk = max(1, lane.chunk / 8)
+                lane.turnLength = max(1, lane.turnLength / 8)
             }
-            state.counters.queued -= count
-            state.counters.handled += count
+            state.counters.queued -= handled
+            state.counters.handled += handled
             state.counters.failures += failures
-            if state.isStopped { return (nil, Self.clear(lane, &state)) }
-            if lane.queue.isEmpty {
-                lane.isScheduled = false
-                return (nil, nil)
+            if !isDone {
+                lane.batches.prepend(batch)
+            } else if state.spares.count < (batch.capacity > 16 ? Self.largeSpares : Self.smallSpares) {
+                state.spares.append(batch)
             }
-            state.ready.append(lane)
-            return (state.ready.count > 1 ? state.idle.popLast() : nil, nil)
+            if state.isStopped { return (state.counters.queued, Self.clear(lane, &state)) }
+            if lane.batches.isEmpty {
+                lane.isScheduled = false
+            } else {
+                state.ready.append(lane)
+            }
+            return (state.counters.queued, nil)
         }
-        woken?.resume()
         _ = dropped
-        chunkDone()
+        turnDone(queued)
     }
 
+    // MARK: Handlers
+
     /// - Returns: how many handlers threw.
-    private func handle(_ delivery: Delivery) async -> Int {
+    private func handle(_ message: MQTTMessage, by handlers: [HandlerEntry]) async -> Int {
         var failures = 0
-        for handler in delivery.handlers where !handler.isCancelled {
+        for handler in handlers where !handler.isCancelled {
             do {
                 switch handler.action {
-                case .concurrent(let body):
-                    try await body(delivery.message)
-                case .blocking(let body):
-                    let message = delivery.message
-                    try await NIOThreadPool.singleton.runIfActive { try body(message) }
-                case .onReceipt:
-                    break
+                case .concurrent(let body): try await body(message)
+                case .blocking(let body): try await NIOThreadPool.singleton.runIfActive { try body(message) }
+                case .onReceipt: break
                 }
-            } catch is CancellationError {
-                continue
             } catch {
-                failures += 1
-                logger.error(
-                    "a handler threw", metadata: ["topic": "\(delivery.message.topic)", "error": "\(error)"])
-                notify(.handlerFailed(topic: delivery.message.topic, error: error))
+                failures += failed(error, message)
             }
         }
         return failures
+    }
+
+    /// - Returns: 1, or 0 for a handler that merely was cancelled.
+    private func failed(_ error: any Error, _ message: MQTTMessage) -> Int {
+        if error is CancellationError { return 0 }
+        logger.error("a handler threw", metadata: ["topic": "\(message.topic)", "error": "\(error)"])
+        notify(.handlerFailed(topic: message.topic, error: error))
+        return 1
     }
 }

@@ -21,11 +21,8 @@ package final class Inbound {
     }
 
     private static let largestLaneCount = 8_192
-    private static let largestParkedCount = 1_000
-    private static let largestParkedBytes = 1024 * 1024
+    private static let largestParkedCount = 10_000
     private static let parkingTime = Duration.seconds(30)
-    /// What one waiting message costs beside its payload.
-    private static let overhead = 160
 
     let registry: SubscriptionRegistry
     let dispatch: DispatchQueue
@@ -33,18 +30,19 @@ package final class Inbound {
     package var incoming: IncomingFlight
     private(set) var statistics = ClientStatistics()
 
-    private let maxMessages: Int
-    private let maxBytes: Int
+    private let bounds: QueueBounds
+    private let largestParkedBytes: Int
     private let notify: @Sendable (Notice) -> Void
     private let makeAcknowledger: (IncomingFlight.Ticket) -> Acknowledger
 
     private var lanes: [TopicKey: TopicLane] = [:]
     private var laneLimit = Inbound.largestLaneCount
     private var lastLane: TopicLane?
-    private var batch: [(lane: TopicLane, delivery: Delivery)] = []
-    private var batchBytes = 0
+    /// Lanes to which something came since the last hand-over.
+    private var touched: [TopicLane] = []
+    private var spares: [Batch] = []
+    /// The account of the read buffer that messages come from, and which one that is.
     private var pin: ReadPin?
-    /// `bytesRead` of the connection when the read came that `pin` accounts for.
     private var pinnedRead: UInt64 = 0
     private var parked = Deque<Parked>()
     private var parkedBytes = 0
@@ -59,15 +57,18 @@ package final class Inbound {
         self.dispatch = dispatch
         mode = config.acknowledgement
         incoming = IncomingFlight(receiveMaximum: Int(config.receiveMaximum))
-        maxMessages = max(1, config.messageQueueMaxSize)
-        maxBytes = max(1, config.messageQueueMaxBytes)
+        bounds = dispatch.bounds
+        largestParkedBytes = max(1, config.messageQueueMaxBytes)
         self.notify = notify
         self.makeAcknowledger = makeAcknowledger
     }
 
     // MARK: A message comes
 
-    package func receive(_ publish: Publish, from connection: PacketConnection) -> Result {
+    /// - Parameter isApart: whether the payload lies in memory of its own, not in that of the present read.
+    package func receive(
+        _ publish: consuming Publish, isApart: Bool = false, from connection: PacketConnection
+    ) -> Result {
         statistics.messagesReceived += 1
         var ticket: IncomingFlight.Ticket?
         if publish.qos != .atMostOnce {
@@ -94,11 +95,7 @@ package final class Inbound {
             case .afterHandler, .afterHandlerStrict: break
             }
         }
-        let message = MQTTMessage(
-            topic: publish.topic, payload: publish.payload, qos: publish.qos, retain: publish.retain,
-            dup: publish.dup, properties: publish.properties,
-            packetID: publish.qos == .atMostOnce ? nil : publish.packetID, acknowledger: acknowledger)
-        hand(message, ticket, connection)
+        hand(MQTTMessage(publish, acknowledger: acknowledger), ticket, isApart: isApart, connection)
         return .taken
     }
 
@@ -112,46 +109,61 @@ package final class Inbound {
         incoming.complete(ticket)
     }
 
-    private func hand(_ message: MQTTMessage, _ ticket: IncomingFlight.Ticket?, _ connection: PacketConnection) {
-        let lane = lane(of: message.topic)
-        let handlers: [HandlerEntry]
-        if message.properties.isEmpty || lane.route.count < 2 {
-            handlers = lane.handlers
-            for handler in lane.handlersOnReceipt { handler.receive(message) }
-            if handlers.isEmpty, lane.handlersOnReceipt.isEmpty {
-                park(message, ticket)
-                return
+    private func hand(
+        _ message: consuming MQTTMessage, _ ticket: IncomingFlight.Ticket?, isApart: Bool,
+        _ connection: PacketConnection
+    ) {
+        let lane = lane(of: message.publish.topic)
+        var chosen: [HandlerEntry]?
+        if lane.route.count < 2 || message.publish.properties.isEmpty {
+            if !lane.handlersOnReceipt.isEmpty {
+                for handler in lane.handlersOnReceipt { handler.receive(message) }
+            } else if lane.handlers.isEmpty {
+                return park(message, ticket)
             }
         } else {
             let selected = select(lane.route, identifiers: message.properties.subscriptionIdentifiers)
-            handlers = selected.filter { !$0.isOnReceipt }
+            chosen = selected.filter { !$0.isOnReceipt }
             for handler in selected { handler.receive(message) }
         }
-        if handlers.isEmpty {
+        if chosen?.isEmpty ?? lane.handlers.isEmpty {
             // Accepted on receipt.
             statistics.messagesHandled += 1
             if let ticket { incoming.complete(ticket) }
             return
         }
         let owed = mode == .afterHandler || mode == .afterHandlerStrict ? ticket : nil
-        batch.append(
-            (lane, Delivery(message: message, handlers: handlers, ticket: owed, pin: pin(message.payload, connection))))
-        batchBytes += Self.overhead
-        if batch.count >= 256 { handOver() }
+        append(message, owed: owed, chosen: chosen, to: lane, isApart: isApart, connection)
     }
 
-    /// One account for all messages of one read buffer, and one for a message that was put together from several.
-    private func pin(_ payload: ByteBuffer, _ connection: PacketConnection) -> ReadPin? {
-        if let pin, pinnedRead == connection.bytesRead { return pin }
-        // Such a message comes first in a read, if at all.
-        if let read = connection.readBuffer, !payload.isSlice(of: read) {
-            return ReadPin(bytes: payload.storageCapacity, account: dispatch.pinned)
+    private func append(
+        _ message: consuming MQTTMessage, owed ticket: IncomingFlight.Ticket?, chosen: [HandlerEntry]?,
+        to lane: TopicLane, isApart: Bool, _ connection: PacketConnection
+    ) {
+        if connection.bytesRead != pinnedRead {
+            handOver()
+            pinnedRead = connection.bytesRead
+            pin = ReadPin(bytes: connection.readCapacity, account: bounds.pinned)
         }
-        pinnedRead = connection.bytesRead
-        let capacity = connection.readBuffer?.storageCapacity ?? 0
-        let pin = ReadPin(bytes: capacity, account: dispatch.pinned)
-        self.pin = pin
-        return pin
+        if isApart { handOver() }
+        let batch: Batch
+        if let open = lane.incoming, open.takes(owed: ticket, chosen: chosen) {
+            batch = open
+        } else {
+            let memory = message.publish.payload.storageCapacity
+            batch = open(lane, chosen, isApart ? ReadPin(bytes: memory, account: bounds.pinned) : pin)
+        }
+        batch.append(message, owed: ticket)
+        if isApart || batch.isFull { handOver() }
+    }
+
+    /// Opens a new batch for a lane.
+    private func open(_ lane: TopicLane, _ chosen: [HandlerEntry]?, _ pin: ReadPin?) -> Batch {
+        if let filled = lane.incoming { lane.filled.append(filled) } else { touched.append(lane) }
+        let batch = spares.popLast() ?? Batch()
+        batch.begin(for: lane.handlers, chosen: chosen, pin: pin)
+        lane.incoming = batch
+        return batch
     }
 
     private func select(_ routes: [Route], identifiers: [UInt32]) -> [HandlerEntry] {
@@ -172,6 +184,8 @@ package final class Inbound {
             lanes[TopicKey(topic: topic)] = lane
         }
         if lane.generation != generation {
+            // What waits to be handed over goes to the handlers of its time.
+            if lane.incoming != nil { handOver() }
             lane.generation = generation
             lane.route = registry.routes(for: topic)
             let all = lane.route.flatMap(\.handlers).sorted { $0.id < $1.id }
@@ -191,9 +205,9 @@ package final class Inbound {
     }
 
     private func handOver() {
-        guard !batch.isEmpty else { return }
-        dispatch.append(batch)
-        batch.removeAll(keepingCapacity: true)
+        guard !touched.isEmpty else { return }
+        dispatch.append(touched, spares: &spares)
+        touched.removeAll(keepingCapacity: true)
     }
 
     // MARK: The end of a read
@@ -203,47 +217,40 @@ package final class Inbound {
     /// - Parameter awaitsAnswer: whether an operation of ours waits for the broker; then a reserve is read into.
     package func readCompleted(awaitsAnswer: () -> Bool) -> Bool {
         handOver()
+        // The account lives on in the batches.
         pin = nil
+        pinnedRead = 0
         return mustPause(awaitsAnswer: awaitsAnswer)
     }
 
     func mustPause(awaitsAnswer: () -> Bool) -> Bool {
-        let load = load
-        guard load.messages >= maxMessages || load.bytes >= maxBytes else {
-            isOverReserve = false
-            return false
-        }
-        isOverReserve = load.messages >= 2 * maxMessages || load.bytes >= 2 * maxBytes
-        return !awaitsAnswer() || load.messages >= 3 * maxMessages || load.bytes >= 3 * maxBytes
-            || (isOverReserve && incoming.owedCount > 0)
-    }
-
-    private var load: (messages: Int, bytes: Int) {
         let queued = dispatch.counters.queued
-        return (queued, dispatch.pinned.total.load(ordering: .relaxed) + queued * Self.overhead)
+        isOverReserve = false
+        guard bounds.isFull(queued: queued) else { return false }
+        guard awaitsAnswer() else { return true }
+        isOverReserve = bounds.isFull(2, queued: queued)
+        return bounds.isFull(3, queued: queued) || (isOverReserve && incoming.owedCount > 0)
     }
 
     /// Whether so much has been handled that reading may go on.
-    var hasRoomAgain: Bool {
-        let load = load
-        return load.messages <= maxMessages / 2 && load.bytes <= maxBytes / 2
-    }
+    var hasRoomAgain: Bool { bounds.hasRoomAgain(queued: dispatch.counters.queued) }
 
     // MARK: Parking
 
     private func park(_ message: MQTTMessage, _ ticket: IncomingFlight.Ticket?) {
         statistics.messagesParked += 1
         notify(.messageParked(topic: message.topic))
+        let message = message.unshared()
         parked.append(
             Parked(message: message, ticket: ticket, deadline: ContinuousClock.now + Self.parkingTime))
-        parkedBytes += message.payload.storageCapacity
-        while parked.count > Self.largestParkedCount || (parkedBytes > Self.largestParkedBytes && parked.count > 1) {
+        parkedBytes += message.payload.readableBytes
+        while parked.count > Self.largestParkedCount || (parkedBytes > largestParkedBytes && parked.count > 1) {
             giveUp(parked.removeFirst(), "too many messages wait for a handler")
         }
     }
 
     private func giveUp(_ message: Parked, _ reason: String) {
-        parkedBytes -= message.message.payload.storageCapacity
+        parkedBytes -= message.message.payload.readableBytes
         if let ticket = message.ticket { incoming.complete(ticket) }
         drop(message.message.topic, message.message.qos, reason)
     }
@@ -267,8 +274,8 @@ package final class Inbound {
             if lane.handlers.isEmpty, lane.handlersOnReceipt.isEmpty {
                 parked.append(message)
             } else {
-                parkedBytes -= message.message.payload.storageCapacity
-                hand(message.message, message.ticket, connection)
+                parkedBytes -= message.message.payload.readableBytes
+                hand(message.message, message.ticket, isApart: true, connection)
             }
         }
         handOver()
@@ -280,7 +287,7 @@ package final class Inbound {
         incoming.connectionStarted(sessionPresent: sessionPresent)
         // What the broker sends again is not kept twice.
         for message in parked where message.message.qos == .atLeastOnce {
-            parkedBytes -= message.message.payload.storageCapacity
+            parkedBytes -= message.message.payload.readableBytes
         }
         parked.removeAll { $0.message.qos == .atLeastOnce }
     }
@@ -297,17 +304,5 @@ extension HandlerEntry {
     /// Runs a handler of the receive path; others run on workers.
     fileprivate func receive(_ message: MQTTMessage) {
         if case .onReceipt(let body, _) = action, !isCancelled { body(message) }
-    }
-}
-
-extension ByteBuffer {
-    /// Whether the readable bytes lie in the other's memory.
-    fileprivate func isSlice(of other: ByteBuffer) -> Bool {
-        withUnsafeReadableBytes { own in
-            other.withVeryUnsafeBytes { other in
-                guard let address = own.baseAddress, let start = other.baseAddress else { return true }
-                return address >= start && address <= start + other.count
-            }
-        }
     }
 }

@@ -2,7 +2,7 @@ internal import DequeModule
 
 /// The messages of one topic, in the order received. At most one worker has a lane at a time: that is what keeps the order.
 final class TopicLane: @unchecked Sendable {
-    // Unchecked: `route` and `generation` belong to the event loop, the rest is guarded by the dispatch queue's lock.
+    // Unchecked: all up to `filled` belongs to the event loop, the rest is guarded by the dispatch queue's lock.
 
     let topic: String
     /// The subscriptions that match the topic, as of `generation` of the registry.
@@ -11,11 +11,14 @@ final class TopicLane: @unchecked Sendable {
     /// All handlers of the route that run on workers, as long as no subscription identifier tells them apart.
     var handlers: [HandlerEntry] = []
     var handlersOnReceipt: [HandlerEntry] = []
+    /// What came since the last hand-over: the batch being filled, and those before it.
+    var incoming: Batch?
+    var filled: [Batch] = []
 
-    var queue = Deque<Delivery>()
+    var batches = Deque<Batch>()
     var isScheduled = false
     /// How many messages a worker takes at once: many of quick handlers, one of slow ones.
-    var chunk = 1
+    var turnLength = 1
 
     init(topic: String) { self.topic = topic }
 }

@@ -1,35 +1,6 @@
 internal import MQTTCore
 internal import Synchronization
 
-/// A message on its way to handlers.
-struct Delivery: Sendable {
-    let message: MQTTMessage
-    let handlers: [HandlerEntry]
-    /// Owed to the broker when the handlers have returned.
-    let ticket: IncomingFlight.Ticket?
-    /// Keeps the account of the read buffer that the payload lies in.
-    let pin: ReadPin?
-}
-
-/// Counts the memory of one read buffer for as long as a message of it waits: a small slice holds the whole buffer.
-final class ReadPin: Sendable {
-    private let bytes: Int
-    private let account: PinnedBytes
-
-    init(bytes: Int, account: PinnedBytes) {
-        self.bytes = bytes
-        self.account = account
-        account.total.add(bytes, ordering: .relaxed)
-    }
-
-    deinit { account.total.subtract(bytes, ordering: .relaxed) }
-}
-
-/// The memory that waiting messages hold.
-final class PinnedBytes: Sendable {
-    let total = Atomic<Int>(0)
-}
-
 /// One handler that a program has registered.
 package final class HandlerEntry: Sendable {
     package enum Action: Sendable {
