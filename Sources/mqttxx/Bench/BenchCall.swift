@@ -77,10 +77,12 @@ struct BenchCall: AsyncParsableCommand {
         _ manager: RPCManager, _ params: JSONValue, _ ticket: TicketCounter, _ progress: Progress
     ) async throws -> Share {
         var share = Share()
+        // Options are looked up at every use: once is enough.
+        let (topic, method, timeout) = (topic, method, timeout.duration)
         while ticket.next() != nil {
             let start = ContinuousClock.now
             do {
-                try await manager.call(topic, method, params: params, timeout: timeout.duration)
+                try await manager.call(topic, method, params: params, timeout: timeout)
                 share.latencies.record(start.duration(to: .now))
             } catch let error as MQTTXError where error.category != .connection {
                 share.errors += 1

@@ -75,6 +75,8 @@ struct BenchPublish: AsyncParsableCommand {
 
     private func queue(_ client: MQTTClient, _ pace: Pace, _ progress: Progress) async throws {
         var window = PublishWindow(size: Self.behind)
+        // Options are looked up at every use: once is enough.
+        let (topic, qos, size, numbered) = (topic, qos, size, numbered)
         let payload = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)
         for number in 0..<count.count {
             try await pace.wait(for: number)
@@ -88,6 +90,7 @@ struct BenchPublish: AsyncParsableCommand {
     /// Each task is a stream of its own: only within one is the order known.
     private func publish(_ client: MQTTClient, _ pace: Pace, _ progress: Progress) async throws {
         let ticket = TicketCounter(count.count)
+        let (topic, qos, size, numbered) = (topic, qos, size, numbered)
         let payload = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)
         try await withThrowingDiscardingTaskGroup { group in
             for stream in 0..<min(inflight.count, count.count) {
