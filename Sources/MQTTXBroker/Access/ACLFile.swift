@@ -4,14 +4,19 @@ import Synchronization
 /// An access control file in mosquitto's format.
 ///
 /// ```
-/// topic read public/#            # before any user: for anonymous clients
+/// # Before any user: for anonymous clients.
+/// topic read public/#
 /// user edge
 /// topic readwrite devices/edge/#
 /// topic deny devices/edge/secret
-/// pattern write clients/%c/state # for everyone; %c is the client identifier, %u the user name
+/// # For everyone; %c is the client identifier, %u the user name.
+/// pattern write clients/%c/state
 /// ```
-/// What no rule allows is refused; a `deny` that matches wins over the rest. A subscription is refused when nothing it
-/// could bring may be read; where it is wider than what may be read, messages are left out one by one.
+/// A client's own rules come first, and the patterns decide about topics that those don't allow or deny; among either, a
+/// `deny` wins. What no rule allows is refused. Patterns are not for a client with `+` or `#` in its name or identifier.
+///
+/// mosquitto grants any subscription and leaves out messages that may not be read. Here a subscription is refused when
+/// nothing it could bring may be read; where it is wider than that, messages are left out one by one as well.
 public final class ACLFile: Authorizer {
     private let path: String?
     private let rules: Mutex<ACLRules>
@@ -21,7 +26,7 @@ public final class ACLFile: Authorizer {
     /// - Throws: `MQTTXError` with code `.permissionDenied` that names the line which can't be used.
     public init(path: String) throws(MQTTXError) {
         self.path = path
-        rules = Mutex(try ACLRules(try PasswordFile.read(path), name: path))
+        rules = Mutex(try ACLRules(try AccessFile.read(path, failure: .permissionDenied), name: path))
     }
 
     /// Takes the contents of such a file.
@@ -33,7 +38,7 @@ public final class ACLFile: Authorizer {
     /// Reads the file again; call ``Broker/accessRulesChanged()`` after it. When it can't be used the old rules stay.
     public func reload() throws(MQTTXError) {
         guard let path else { return }
-        let new = try ACLRules(try PasswordFile.read(path), name: path)
+        let new = try ACLRules(try AccessFile.read(path, failure: .permissionDenied), name: path)
         rules.withLock { $0 = new }
     }
 
@@ -46,17 +51,24 @@ public final class ACLFile: Authorizer {
     }
 
     public func maySubscribe(_ filter: String, by client: ClientIdentity) -> Bool {
-        let rules = rules.withLock { $0 }.rules(for: client)
-        // A deny stands in the way of a subscription only when it covers all of it.
-        if rules.contains(where: { $0.access == .deny && TopicFilterOverlap.covers($0.filter, filter) }) {
-            return false
+        for rules in rules.withLock({ $0 }).groups(for: client) {
+            // A deny stands in the way of a subscription only when it covers all of it.
+            if rules.contains(where: { $0.access == .deny && TopicFilterOverlap.covers($0.filter, filter) }) {
+                return false
+            }
+            if rules.contains(where: { $0.access.contains(.read) && TopicFilterOverlap.overlap($0.filter, filter) }) {
+                return true
+            }
         }
-        return rules.contains { $0.access.contains(.read) && TopicFilterOverlap.overlap($0.filter, filter) }
+        return false
     }
 
     private func decide(_ client: ClientIdentity, _ access: ACLRules.Access, _ matches: (String) -> Bool) -> Bool {
-        let matching = rules.withLock { $0 }.rules(for: client).filter { matches($0.filter) }
-        if matching.contains(where: { $0.access == .deny }) { return false }
-        return matching.contains { $0.access.contains(access) }
+        for rules in rules.withLock({ $0 }).groups(for: client) {
+            let matching = rules.filter { matches($0.filter) }
+            if matching.contains(where: { $0.access == .deny }) { return false }
+            if matching.contains(where: { $0.access.contains(access) }) { return true }
+        }
+        return false
     }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import MQTTCore
 
 /// The rules of an ``ACLFile``.
@@ -21,9 +20,7 @@ struct ACLRules: Sendable {
 
     init(_ contents: String, name: String) throws(MQTTXError) {
         var user: String?
-        for (index, line) in contents.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let text = line.trimmingCharacters(in: .whitespacesAndNewlines)
-            if text.isEmpty || text.hasPrefix("#") { continue }
+        for (number, text) in AccessFile.lines(contents) {
             let (keyword, rest) = Self.cut(text)
             switch keyword {
             case "user" where !rest.isEmpty:
@@ -31,7 +28,9 @@ struct ACLRules: Sendable {
                 users[rest] = users[rest] ?? []
             case "topic", "pattern":
                 guard let rule = Self.rule(rest) else {
-                    throw MQTTXError(.permissionDenied, "\(name), line \(index + 1): no valid topic filter")
+                    throw MQTTXError(
+                        .permissionDenied,
+                        "\(name), line \(number): no [read|write|readwrite|deny] and valid topic filter")
                 }
                 if keyword == "pattern" {
                     patterns.append(rule)
@@ -41,42 +40,62 @@ struct ACLRules: Sendable {
                     anonymous.append(rule)
                 }
             default:
-                throw MQTTXError(.permissionDenied, "\(name), line \(index + 1): '\(keyword)' is no keyword")
+                throw MQTTXError(.permissionDenied, "\(name), line \(number): '\(keyword)' is no keyword")
             }
         }
     }
 
-    /// What holds for a client, patterns filled in.
-    func rules(for client: ClientIdentity) -> [Rule] {
+    /// What holds for a client: the rules of its own, and behind them the patterns, filled in. The first group that
+    /// knows a topic decides.
+    func groups(for client: ClientIdentity) -> [[Rule]] {
         let own = client.username.map { users[$0] ?? [] } ?? anonymous
-        return own + patterns.compactMap { Self.fill($0, client) }
+        // Such a name would widen the patterns.
+        let isDangerous = [client.clientID, client.username ?? ""].contains { name in
+            name.utf8.contains { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }
+        }
+        return [own, isDangerous ? [] : patterns.compactMap { Self.fill($0, client) }]
     }
 
-    private static func cut(_ text: String) -> (String, String) {
-        guard let space = text.firstIndex(where: { $0 == " " || $0 == "\t" }) else { return (text, "") }
-        return (String(text[..<space]), text[space...].trimmingCharacters(in: .whitespaces))
+    private static func cut(_ text: Substring) -> (keyword: String, rest: String) {
+        let word = text.prefix { $0 != " " && $0 != "\t" }
+        return (String(word), String(text.dropFirst(word.count).drop { $0 == " " || $0 == "\t" }))
     }
 
     private static func rule(_ text: String) -> Rule? {
-        let (word, rest) = cut(text)
-        let access: [String: Access] = ["read": .read, "write": .write, "readwrite": [.read, .write], "deny": .deny]
-        // A word of access that is followed by nothing is a topic of that name.
+        let (word, rest) = cut(text[...])
         let rule: Rule
-        if let access = access[word], !rest.isEmpty {
-            rule = Rule(access: access, filter: rest)
+        if rest.isEmpty {
+            // A word of access that is followed by nothing is a topic of that name.
+            rule = Rule(access: [.read, .write], filter: word)
         } else {
-            rule = Rule(access: [.read, .write], filter: text)
+            let access: [String: Access] = [
+                "read": .read, "write": .write, "readwrite": [.read, .write], "deny": .deny,
+            ]
+            // A topic with a space in it has to have its access named.
+            guard let access = access[word] else { return nil }
+            rule = Rule(access: access, filter: rest)
         }
-        return (try? TopicFilter(rule.filter)) == nil && !rule.filter.contains("%") ? nil : rule
+        return (try? TopicFilter(rule.filter)) == nil ? nil : rule
     }
 
-    /// A name with wildcards or separators in it would widen the pattern: no rule then.
+    /// In one pass: a client identifier `%u` stands for itself.
     private static func fill(_ rule: Rule, _ client: ClientIdentity) -> Rule? {
-        var rule = rule
-        for (mark, value) in [("%c", client.clientID), ("%u", client.username)] where rule.filter.contains(mark) {
-            guard let value, !value.utf8.contains(where: { "+#/".utf8.contains($0) }) else { return nil }
-            rule.filter = rule.filter.replacingOccurrences(of: mark, with: value)
+        guard rule.filter.utf8.contains(UInt8(ascii: "%")) else { return rule }
+        var filled: [UInt8] = []
+        var rest = rule.filter.utf8[...]
+        while let byte = rest.popFirst() {
+            switch (byte, rest.first) {
+            case (UInt8(ascii: "%"), UInt8(ascii: "c")):
+                filled += client.clientID.utf8
+            case (UInt8(ascii: "%"), UInt8(ascii: "u")):
+                guard let username = client.username else { return nil }
+                filled += username.utf8
+            default:
+                filled.append(byte)
+                continue
+            }
+            rest.removeFirst()
         }
-        return rule
+        return Rule(access: rule.access, filter: String(decoding: filled, as: UTF8.self))
     }
 }

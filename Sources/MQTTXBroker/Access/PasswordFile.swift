@@ -1,8 +1,4 @@
-import Crypto
-import CryptoExtras
-import Foundation
 public import MQTTCore
-import NIOPosix
 import Synchronization
 
 /// A password file in mosquitto's format, as `mosquitto_passwd` writes it: `user:$7$iterations$salt$hash` (PBKDF2 with
@@ -22,7 +18,7 @@ public final class PasswordFile: Authenticator {
     /// - Throws: `MQTTXError` with code `.authenticationFailed` that names the file and line which can't be used.
     public init(path: String) throws(MQTTXError) {
         self.path = path
-        entries = Mutex(try Self.parse(Self.read(path), name: path))
+        entries = Mutex(try Self.parse(AccessFile.read(path, failure: .authenticationFailed), name: path))
     }
 
     /// Takes the contents of such a file.
@@ -34,7 +30,7 @@ public final class PasswordFile: Authenticator {
     /// Reads the file again. When it can't be used the old entries stay.
     public func reload() throws(MQTTXError) {
         guard let path else { return }
-        let new = try Self.parse(Self.read(path), name: path)
+        let new = try Self.parse(AccessFile.read(path, failure: .authenticationFailed), name: path)
         entries.withLock { $0 = new }
     }
 
@@ -47,24 +43,14 @@ public final class PasswordFile: Authenticator {
         return known != nil && isRight ? .accepted() : .refused()
     }
 
-    static func read(_ path: String) throws(MQTTXError) -> String {
-        do {
-            return try String(contentsOfFile: path, encoding: .utf8)
-        } catch {
-            throw MQTTXError(.authenticationFailed, "cannot read \(path): \(error.localizedDescription)", cause: error)
-        }
-    }
-
     private static func parse(_ contents: String, name: String) throws(MQTTXError) -> [String: PasswordHash] {
         var entries: [String: PasswordHash] = [:]
-        for (index, line) in contents.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let text = line.trimmingCharacters(in: .whitespacesAndNewlines)
-            if text.isEmpty || text.hasPrefix("#") { continue }
-            guard let colon = text.firstIndex(of: ":"), colon > text.startIndex else {
-                throw MQTTXError(.authenticationFailed, "\(name), line \(index + 1): no user name before a colon")
+        for (number, text) in AccessFile.lines(contents) {
+            guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")), colon > text.startIndex else {
+                throw MQTTXError(.authenticationFailed, "\(name), line \(number): no user name before a colon")
             }
-            guard let hash = PasswordHash(String(text[text.index(after: colon)...])) else {
-                throw MQTTXError(.authenticationFailed, "\(name), line \(index + 1): the hash is of no known kind")
+            guard let hash = PasswordHash(String(text[text.utf8.index(after: colon)...])) else {
+                throw MQTTXError(.authenticationFailed, "\(name), line \(number): the hash is of no known kind")
             }
             entries[String(text[..<colon])] = hash
         }
