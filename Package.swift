@@ -119,6 +119,7 @@ let package = Package(
             path: "Benchmarks",
             exclude: ["instructions.tsv"],
             swiftSettings: settings),
+        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: settings),
         .testTarget(
             name: "MQTTXClientTests",
             dependencies: [
@@ -157,17 +158,17 @@ let package = Package(
         .testTarget(
             name: "MQTTNetworkTests",
             dependencies: [
-                "MQTTNetwork", "MQTTCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOEmbedded"), logging,
+                "TestSupport", "MQTTNetwork", "MQTTCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOEmbedded"), logging,
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: settings),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["mqttxx", "MQTTXBroker", "MQTTX"],
+            dependencies: ["TestSupport", "mqttxx", "MQTTXBroker", "MQTTX"],
             swiftSettings: settings),
         .testTarget(
             name: "InteropTests",
-            dependencies: ["MQTTX", "MQTTXBroker", "mqttxx", "examples"],
+            dependencies: ["TestSupport", "MQTTX", "MQTTXBroker", "MQTTXTesting", "mqttxx", "examples"],
             exclude: ["Peers"],
             swiftSettings: settings),
     ]

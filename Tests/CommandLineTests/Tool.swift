@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// Runs the built `mqttxx` as a user does.
 struct Tool {
@@ -9,41 +10,12 @@ struct Tool {
     }
 
     /// The executable lies beside the test bundle.
-    static var url: URL {
-        var folder = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
-        while folder.path.count > 1 {
-            folder.deleteLastPathComponent()
-            let tool = folder.appendingPathComponent("mqttxx")
-            if FileManager.default.isExecutableFile(atPath: tool.path) { return tool }
-        }
-        return URL(fileURLWithPath: ".build/debug/mqttxx")
-    }
+    static let path = Checkout.products.appending(path: "mqttxx").path
 
     static func run(_ arguments: [String]) async throws -> Result {
-        let process = Process()
-        process.executableURL = url
-        process.arguments = arguments
-        let output = Pipe()
-        let errors = Pipe()
-        process.standardOutput = output
-        process.standardError = errors
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        async let out = output.fileHandleForReading.readToEndAsync()
-        async let err = errors.fileHandleForReading.readToEndAsync()
-        let (outText, errText) = try await (out, err)
-        process.waitUntilExit()
-        return Result(status: process.terminationStatus, output: outText, errors: errText)
-    }
-}
-
-extension FileHandle {
-    fileprivate func readToEndAsync() async throws -> String {
-        try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async {
-                continuation.resume(
-                    with: Swift.Result { String(decoding: try self.readToEnd() ?? Data(), as: UTF8.self) })
-            }
-        }
+        let child = try ChildProcess(path, arguments)
+        child.closeInput()
+        let status = await child.exitStatus()
+        return Result(status: status, output: child.output, errors: child.errors)
     }
 }

@@ -1,6 +1,7 @@
 import MQTTCore
 import MQTTNetwork
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite("Failures of TLS: each tells what is wrong", .timeLimit(.minutes(1)))

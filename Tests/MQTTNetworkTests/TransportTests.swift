@@ -2,6 +2,7 @@ import Foundation
 import MQTTCore
 import MQTTNetwork
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite("Transports", .timeLimit(.minutes(1)))
@@ -203,6 +204,37 @@ struct TransportTests {
             #expect(await failure(of: target) == nil)
             try install("self-signed")
             #expect(await failure(of: target)?.code == .tlsFailed)
+        }
+    }
+
+    @Test("a client's replaced certificate is used at the next connect, a broken one fails it")
+    func clientCertificateReload() async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "mqttxx-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        var tls = Self.clientTLS
+        tls.certFile = directory.appending(path: "client.pem").path()
+        tls.keyFile = directory.appending(path: "client.key").path()
+        func install(_ name: String) throws {
+            for suffix in ["pem", "key"] {
+                let file = directory.appending(path: "client.\(suffix)")
+                try Data(TestCertificates.bytes("\(name).\(suffix)")).write(to: file, options: .atomic)
+            }
+        }
+        var serverTLS = Self.serverTLS
+        serverTLS.caFile = TestCertificates.path("ca.pem")
+        serverTLS.requireClientCertificate = true
+        try await TestListener.with(.loopback(tls: serverTLS)) { listener in
+            for (name, commonName) in [("client", "device-1"), ("second-client", "device-2")] {
+                try install(name)
+                let client = try await dial(DialTarget(endpoint: listener.endpoint, tls: tls))
+                let server = try #require(await listener.accept())
+                let certificate = try #require(try await server.peerCertificate())
+                #expect(certificate.commonName == commonName)
+                client.close()
+            }
+            try Data("broken".utf8).write(to: directory.appending(path: "client.key"))
+            #expect(await failure(of: DialTarget(endpoint: listener.endpoint, tls: tls))?.code == .tlsFailed)
         }
     }
 }

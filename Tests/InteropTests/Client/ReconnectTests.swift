@@ -1,4 +1,5 @@
 import MQTTX
+import TestSupport
 import Testing
 
 @Suite("Nothing is lost when the broker goes and comes back", .enabled(if: Checkout.runsPeers), .timeLimit(.minutes(2)))

@@ -1,5 +1,6 @@
 import Foundation
 import MQTTX
+import TestSupport
 import Testing
 
 @Suite("Each thing that goes wrong has its own clear error", .enabled(if: Checkout.runsPeers), .timeLimit(.minutes(2)))
@@ -44,67 +45,61 @@ struct RefusalTests {
 
     @Test("Certificates: an authority not trusted, another name, none where one is asked for")
     func certificates() async throws {
-        try await withCertificates { certificates in
-            let options = Mosquitto.Options(listeners: [.tcp, .tls, .mutualTLS], certificates: certificates)
-            try await Mosquitto.run(options) { mosquitto in
-                func config(_ listener: Mosquitto.Listener, _ tls: TLSConfig) -> MQTTConfig {
-                    MQTTConfig(brokerHost: "127.0.0.1", brokerPort: mosquitto.port(listener), tls: tls)
-                }
-                let trusting = TLSConfig(enabled: true, caCerts: certificates.file("ca.pem"))
-
-                var stranger = trusting
-                stranger.caCerts = certificates.file("stranger.pem")
-                let untrusted = try await failure(config(.tls, stranger))
-                #expect(untrusted.code == .tlsFailed)
-
-                var named = trusting
-                named.serverName = "elsewhere.example"
-                let otherName = try await failure(config(.tls, named))
-                #expect(otherName.code == .tlsFailed)
-                #expect(otherName.message != untrusted.message)
-
-                let unidentified = try await failure(config(.mutualTLS, trusting))
-                #expect(unidentified.code == .tlsFailed)
-
-                var absent = trusting
-                absent.caCerts = certificates.file("absent.pem")
-                let missing = try await failure(config(.tls, absent))
-                #expect(missing.code == .tlsFailed)
-                #expect(missing.message.contains("absent.pem"))
-
-                let plainPort = try await failure(config(.tcp, trusting))
-                #expect(plainPort.code == .tlsFailed)
-
-                let off = TLSConfig(enabled: false, caCerts: certificates.file("ca.pem"))
-                #expect(try await failure(config(.tcp, off)).code == .tlsFailed)
+        let options = Mosquitto.Options(links: [.tcp, .tls, .mutualTLS])
+        try await Mosquitto.run(options) { mosquitto in
+            func config(_ listener: Link, _ tls: TLSConfig) -> MQTTConfig {
+                MQTTConfig(brokerHost: "127.0.0.1", brokerPort: mosquitto.port(listener), tls: tls)
             }
+            let trusting = TLSConfig(enabled: true, caCerts: TestCertificates.path("ca.pem"))
+
+            var stranger = trusting
+            stranger.caCerts = TestCertificates.path("stranger.pem")
+            let untrusted = try await failure(config(.tls, stranger))
+            #expect(untrusted.code == .tlsFailed)
+
+            var named = trusting
+            named.serverName = "elsewhere.example"
+            let otherName = try await failure(config(.tls, named))
+            #expect(otherName.code == .tlsFailed)
+            #expect(otherName.message != untrusted.message)
+
+            let unidentified = try await failure(config(.mutualTLS, trusting))
+            #expect(unidentified.code == .tlsFailed)
+
+            var absent = trusting
+            absent.caCerts = TestCertificates.path("absent.pem")
+            let missing = try await failure(config(.tls, absent))
+            #expect(missing.code == .tlsFailed)
+            #expect(missing.message.contains("absent.pem"))
+
+            let plainPort = try await failure(config(.tcp, trusting))
+            #expect(plainPort.code == .tlsFailed)
+
+            let off = TLSConfig(enabled: false, caCerts: TestCertificates.path("ca.pem"))
+            #expect(try await failure(config(.tcp, off)).code == .tlsFailed)
         }
     }
 
     @Test("A certificate for another name, of an authority that is trusted")
     func otherName() async throws {
-        try await withCertificates { certificates in
-            let options = Mosquitto.Options(
-                listeners: [.tls], certificates: certificates, serverCertificate: "elsewhere")
-            try await Mosquitto.run(options) { mosquitto in
-                var config = MQTTConfig(
-                    brokerHost: "127.0.0.1", brokerPort: mosquitto.port(.tls),
-                    tls: TLSConfig(enabled: true, caCerts: certificates.file("ca.pem")))
-                let error = try await failure(config)
-                #expect(error.code == .tlsFailed)
-                config.tls.checkHostname = false
-                try await MQTTClient.withConnection(config) { client in #expect(client.isConnected) }
-            }
+        let options = Mosquitto.Options(
+            links: [.tls], serverCertificate: "elsewhere")
+        try await Mosquitto.run(options) { mosquitto in
+            var config = MQTTConfig(
+                brokerHost: "127.0.0.1", brokerPort: mosquitto.port(.tls),
+                tls: TLSConfig(enabled: true, caCerts: TestCertificates.path("ca.pem")))
+            let error = try await failure(config)
+            #expect(error.code == .tlsFailed)
+            config.tls.checkHostname = false
+            try await MQTTClient.withConnection(config) { client in #expect(client.isConnected) }
         }
     }
 
     @Test("Plain MQTT on a port that speaks TLS")
     func plainOnTLS() async throws {
-        try await withCertificates { certificates in
-            try await Mosquitto.run(Mosquitto.Options(listeners: [.tls], certificates: certificates)) { mosquitto in
-                let error = try await failure(MQTTConfig(brokerHost: "127.0.0.1", brokerPort: mosquitto.port(.tls)))
-                #expect(error.category == .connection)
-            }
+        try await Mosquitto.run(Mosquitto.Options(links: [.tls])) { mosquitto in
+            let error = try await failure(MQTTConfig(brokerHost: "127.0.0.1", brokerPort: mosquitto.port(.tls)))
+            #expect(error.category == .connection)
         }
     }
 
@@ -148,8 +143,8 @@ struct RefusalTests {
     @Test("Another client with the same id takes the session over, and the first one stays away")
     func takeover() async throws {
         // mosquitto 2.0.11 closes without saying why: only a broker that does can be told from a lost connection.
-        try await BrokerKind.embedded.run { port in
-            let config = MQTTConfig(brokerHost: "127.0.0.1", brokerPort: port, clientID: "one-and-only")
+        try await BrokerKind.embedded.run { place in
+            let config = place.config(id: "one-and-only")
             let first = MQTTClient(config)
             try await first.connect()
             try await MQTTClient.withConnection(config) { _ in

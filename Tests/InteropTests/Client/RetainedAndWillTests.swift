@@ -1,17 +1,14 @@
 import Foundation
 import MQTTX
+import TestSupport
 import Testing
 
 @Suite("Retained messages and wills", .enabled(if: Checkout.runsPeers), .timeLimit(.minutes(2)))
 struct RetainedAndWillTests {
-    private func config(_ port: Int, _ id: String, _ version: ProtocolVersion = .v5) -> MQTTConfig {
-        MQTTConfig(brokerHost: "127.0.0.1", brokerPort: port, clientID: id, cleanSession: true, version: version)
-    }
-
     @Test("A retained message reaches who subscribes later, until it is cleared", arguments: BrokerKind.allCases)
     func retained(_ broker: BrokerKind) async throws {
-        try await broker.run { port in
-            try await MQTTClient.withConnection(config(port, "keeper")) { client in
+        try await broker.run { place in
+            try await MQTTClient.withConnection(place.config(id: "keeper")) { client in
                 try await client.publish("state/lamp", "on", qos: .atLeastOnce, retain: true)
                 let late = try await client.inbox("state/+")
                 let message = try #require(await late.next())
@@ -29,10 +26,10 @@ struct RetainedAndWillTests {
 
     @Test("The will of a client that says so is published", arguments: BrokerKind.allCases)
     func will(_ broker: BrokerKind) async throws {
-        try await broker.run { port in
-            try await MQTTClient.withConnection(config(port, "heir")) { heir in
+        try await broker.run { place in
+            try await MQTTClient.withConnection(place.config(id: "heir")) { heir in
                 let inbox = try await heir.inbox("wills/#")
-                var config = config(port, "testator")
+                var config = place.config(id: "testator")
                 config.will = Will(topic: "wills/swift", payload: ByteBuffer(string: "gone"), qos: .atLeastOnce)
 
                 let quiet = MQTTClient(config)
@@ -54,16 +51,17 @@ struct RetainedAndWillTests {
 
     @Test("The will of a killed mosquitto_sub reaches a Swift client", arguments: BrokerKind.allCases)
     func willOfOthers(_ broker: BrokerKind) async throws {
-        try await broker.run { port in
-            try await MQTTClient.withConnection(config(port, "heir")) { heir in
+        try await broker.run { place in
+            try await MQTTClient.withConnection(place.config(id: "heir")) { heir in
                 let inbox = try await heir.inbox("wills/#")
                 let ready = Once<Void>()
                 // By itself it writes its lines late when nobody looks on.
                 let victim = try ChildProcess(
                     "/usr/bin/env",
                     [
-                        "stdbuf", "-oL", "mosquitto_sub", "-d", "-p", "\(port)", "-t", "x", "--will-topic", "wills/c",
-                        "--will-payload", "lost", "--will-qos", "1",
+                        "stdbuf", "-oL", "mosquitto_sub", "-d", "-p", "\(place.port())", "-t", "x", "--will-topic",
+                        "wills/c",
+                        "--will-payload", "lost", "--will-qos", "1", "-u", place.username, "-P", place.username,
                     ]
                 ) { line in
                     if line?.contains("received SUBACK") == true { ready(()) }

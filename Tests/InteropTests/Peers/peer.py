@@ -5,6 +5,7 @@ standard input does, so that no peer outlives the tests.
 """
 
 import asyncio
+import base64
 import json
 import os
 import sys
@@ -24,6 +25,26 @@ async def lines():
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         yield json.loads(line)
+
+
+def pattern(size):
+    """What large payloads consist of, so that only their size has to be told."""
+    return bytes(index * 31 & 0xFF for index in range(256)) * (size // 256) + bytes(
+        index * 31 & 0xFF for index in range(size % 256)
+    )
+
+
+def payload(command):
+    """The payload that a command describes: its size, or itself in base64."""
+    if "size" in command:
+        return pattern(command["size"])
+    return base64.b64decode(command["payload"])
+
+
+def described(content):
+    if len(content) > 1_000 and content == pattern(len(content)):
+        return {"size": len(content)}
+    return {"payload": base64.b64encode(content).decode()}
 
 
 class Granted:
@@ -96,13 +117,15 @@ async def serve(commands):
 
 
 def run(main):
-    from loguru import logger
+    """Runs main with the arguments of the command line."""
+    if "loguru" in sys.modules:
+        from loguru import logger
 
-    logger.remove()
-    logger.add(sys.stderr, level="WARNING")
+        logger.remove()
+        logger.add(sys.stderr, level="WARNING")
 
     async def body():
-        await main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+        await main(*sys.argv[1:])
         # Neither client ends on its own in reasonable time.
         sys.stdout.flush()
         os._exit(0)

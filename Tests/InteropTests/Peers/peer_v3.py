@@ -6,7 +6,7 @@ import peer
 
 
 async def main(host, port, client_id):
-    config = MQTTConfig(broker_host=host, broker_port=port, client_id=client_id, clean_session=True, num_workers=16)
+    config = MQTTConfig(broker_host=host, broker_port=int(port), client_id=client_id, clean_session=True, num_workers=16)
     client = MQTTClient(config)
     granted = peer.Granted()
     client._do_subscribe = granted.watch(client._do_subscribe)

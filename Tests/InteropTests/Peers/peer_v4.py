@@ -6,7 +6,7 @@ import peer
 
 
 async def main(host, port, client_id):
-    client = MQTTClient(MQTTConfig(broker_host=host, broker_port=port, client_id=client_id))
+    client = MQTTClient(MQTTConfig(broker_host=host, broker_port=int(port), client_id=client_id))
     granted = peer.Granted()
     client.subscribe = granted.watch(client.subscribe)
     await client.connect()

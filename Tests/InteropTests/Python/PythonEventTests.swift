@@ -1,4 +1,5 @@
 import MQTTX
+import TestSupport
 import Testing
 
 @Suite("Events between Swift and Python", .enabled(if: Checkout.runsPeers), .timeLimit(.minutes(3)))

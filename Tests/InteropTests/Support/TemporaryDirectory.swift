@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A directory that is gone when the body has ended.
 func withTemporaryDirectory<Result>(_ body: (URL) async throws -> Result) async throws -> Result {
