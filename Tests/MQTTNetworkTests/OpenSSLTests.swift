@@ -120,12 +120,12 @@ struct OpenSSLTests {
         let (error, text) = try await dial("localhost", TransportTests.clientTLS, server: [version] + names)
         #expect(error == nil)
         #expect(text.contains(#"Hostname in TLS extension: "localhost""#), "\(text)")
-        #expect(text.contains("ALPN protocols selected: mqtt"), "\(text)")
-        // An address is no name to be sent (RFC 6066, section 3).
+        // An address is no name to be sent (RFC 6066, section 3). Where it hears a name, OpenSSL forgets its protocols.
         let (addressError, addressText) = try await dial(
             "127.0.0.1", TransportTests.clientTLS, server: [version] + names)
         #expect(addressError == nil)
         #expect(!addressText.contains("Hostname in TLS extension"), "\(addressText)")
+        #expect(addressText.contains("ALPN protocols selected: mqtt"), "\(addressText)")
     }
 
     @Test("A client refuses a server that speaks nothing newer than TLS 1.1, and one below what it asks for")
