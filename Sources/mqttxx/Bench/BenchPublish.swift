@@ -92,19 +92,14 @@ struct BenchPublish: AsyncParsableCommand {
         let ticket = TicketCounter(count.count)
         let (topic, qos, size, numbered) = (topic, qos, size, numbered)
         let payload = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)
-        try await withThrowingDiscardingTaskGroup { group in
-            for stream in 0..<min(inflight.count, count.count) {
-                group.addTask {
-                    var number = 0
-                    while let ticket = ticket.next() {
-                        try await pace.wait(for: ticket)
-                        let payload =
-                            numbered ? SequenceNumber(stream: stream, number: number).payload(size: size) : payload
-                        try await client.publish(topic, payload, qos: qos)
-                        number += 1
-                        progress.add()
-                    }
-                }
+        try await withManyTasks(min(inflight.count, count.count)) { stream in
+            var number = 0
+            while let ticket = ticket.next() {
+                try await pace.wait(for: ticket)
+                let payload = numbered ? SequenceNumber(stream: stream, number: number).payload(size: size) : payload
+                try await client.publish(topic, payload, qos: qos)
+                number += 1
+                progress.add()
             }
         }
     }
