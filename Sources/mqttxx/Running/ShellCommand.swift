@@ -11,14 +11,13 @@ struct ShellCommand: Sendable {
     ///
     /// - Throws: `MQTTXError` with the last line of its standard error if it fails.
     func run(_ params: JSONValue) async throws -> JSONValue {
-        let input = try params.jsonBytes()
-        let ended = try await withThrowingTaskGroup(of: ShellProcess.Ending.self) { group in
-            let process = try ShellProcess(text)
+        let conversation = Conversation(try ChildProcess("/bin/sh", ["-c", text]), input: try params.jsonBytes())
+        let ended = try await withThrowingTaskGroup(of: Conversation.Ending.self) { group in
             group.addTask {
                 await withTaskCancellationHandler {
-                    await process.ending(input: input)
+                    await conversation.ending()
                 } onCancel: {
-                    process.kill()
+                    conversation.process.kill()
                 }
             }
             group.addTask {
@@ -32,12 +31,24 @@ struct ShellCommand: Sendable {
         return try result(of: ended)
     }
 
-    private func result(of ended: ShellProcess.Ending) throws -> JSONValue {
+    private func result(of ended: Conversation.Ending) throws -> JSONValue {
         guard ended.status == 0 else {
             let line = String(buffer: ended.errors).split(whereSeparator: \.isNewline).last.map(String.init)
-            throw MQTTXError(.rpcExecutionError, line ?? "the command ended with status \(ended.status)")
+            let reason =
+                ended.status > 128
+                ? "the command was ended by signal \(ended.status - 128)"
+                : "the command ended with status \(ended.status)"
+            throw MQTTXError(.rpcExecutionError, line ?? reason)
+        }
+        guard !ended.isOutputCut else {
+            throw MQTTXError(.rpcExecutionError, "the command wrote more than \(Conversation.largestOutput) bytes")
         }
         guard ended.output.readableBytesView.contains(where: { !" \t\r\n".utf8.contains($0) }) else { return nil }
-        return try JSONValue(jsonBytes: ended.output)
+        do {
+            return try JSONValue(jsonBytes: ended.output)
+        } catch {
+            // An error of the command, not of the message that asked for it.
+            throw MQTTXError(.rpcExecutionError, "what the command wrote is \(error.message)")
+        }
     }
 }
