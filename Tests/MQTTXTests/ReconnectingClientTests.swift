@@ -8,7 +8,7 @@ import Testing
             let (started, gate, topic) = (Gate(), Gate(), TestBroker.topic())
             let client = try await broker.connect { $0.numWorkers = 1 }
             let (stream, continuation) = AsyncStream.makeStream(of: String.self)
-            try await client.subscribe(topic) { (message: MQTTMessage) in
+            let subscription = try await client.subscribe(topic) { (message: MQTTMessage) in
                 started.open()
                 await gate.wait()
                 continuation.yield(message.string ?? "")
@@ -21,6 +21,8 @@ import Testing
             gate.open()
             await disconnected
             try await client.connect()
+            // Asked for anew with the connection.
+            try await subscription.granted()
             try await publisher.publish(topic, "last", qos: .atLeastOnce)
             for await text in stream where text == "last" { break }
         }
