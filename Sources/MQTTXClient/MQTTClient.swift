@@ -54,8 +54,8 @@ public final class MQTTClient: Sendable {
     /// taken over or refused, is started again.
     ///
     /// - Throws: ``MQTTXError`` at the first failure: ``ErrorCode/connectionFailed``, ``ErrorCode/connectionTimeout``,
-    ///   ``ErrorCode/tlsFailed``, ``ErrorCode/authenticationFailed``; `CancellationError` if the task is cancelled, which
-    ///   also ends the attempt.
+    ///   ``ErrorCode/tlsFailed``, ``ErrorCode/authenticationFailed``; ``ErrorCode/notConnected`` if somebody disconnects
+    ///   meanwhile; `CancellationError` if the task is cancelled, which also ends the attempt.
     public func connect() async throws {
         await ended()
         let promise = core.eventLoop.makePromise(of: Void.self)
@@ -66,7 +66,8 @@ public final class MQTTClient: Sendable {
             let task = Task { [core] in
                 do {
                     try await core.run(retriesFirst: false) { promise.completeWith($0) }
-                    promise.succeed()
+                    // Without effect if there was a connection in between.
+                    promise.fail(MQTTXError(.notConnected, "the client was disconnected while it was connecting"))
                 } catch {
                     promise.fail(error)
                 }

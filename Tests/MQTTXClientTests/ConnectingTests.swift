@@ -210,6 +210,19 @@ struct ConnectingTests {
         }
     }
 
+    @Test("Connecting fails for whoever waits when the client is disconnected meanwhile")
+    func disconnectedMeanwhile() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let client = MQTTClient(broker.config())
+            let tasks = (0..<2).map { _ in Task { try await client.connect() } }
+            let connection = try #require(await connections.next())
+            _ = try await connection.nextConnect()
+            await client.disconnect()
+            for task in tasks { await expectError(.notConnected) { try await task.value } }
+            #expect(!client.isConnected)
+        }
+    }
+
     @Test("Whoever connects while somebody else does waits for the same connection")
     func connectsTwice() async throws {
         try await ScriptedBroker.run { broker, connections in

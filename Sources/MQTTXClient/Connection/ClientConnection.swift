@@ -221,8 +221,8 @@ final class ClientConnection: PacketReceiver {
             self.heldBack = nil
             self.ready(server)
             for item in held where self.ending == nil { self.received(item, from: connection) }
-            self.readCompleted(connection)
             connection.resumeReading()
+            self.readCompleted(connection)
         }
     }
 

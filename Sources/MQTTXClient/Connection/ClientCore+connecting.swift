@@ -161,7 +161,7 @@ extension ClientCore {
         let target = dialTarget()
         if config.tls.enabled, config.tls.verifyMode == .none {
             logger.warning("the broker's certificate is not verified", metadata: ["broker": "\(target)"])
-            notify(.unverifiedPeer(host: config.brokerHost))
+            notify(.unverifiedPeer(host: shared.withLock { $0.redirect?.host } ?? config.brokerHost))
         }
         let opened = eventLoop.makePromise(of: ServerCapabilities.self)
         let closed = eventLoop.makePromise(of: MQTTXError.self)
