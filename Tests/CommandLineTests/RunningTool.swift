@@ -18,6 +18,7 @@ final class RunningTool: Sendable {
     func nextLine() async -> String? { await lines.first { _ in true } }
 
     func interrupt() { child.signal(SIGINT) }
+    func hangUp() { child.signal(SIGHUP) }
     func terminate() { child.signal(SIGTERM) }
 
     /// Waits for the end and gives the exit status.

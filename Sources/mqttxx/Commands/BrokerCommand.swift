@@ -1,5 +1,6 @@
 import ArgumentParser
 import MQTTXBroker
+import UnixSignals
 
 struct BrokerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -7,6 +8,7 @@ struct BrokerCommand: AsyncParsableCommand {
         abstract: "Run a broker, for development, tests and the edge.",
         discussion: """
             Prints one line a listener when it is ready; runs until SIGINT or SIGTERM. Nothing outlives it.
+            SIGHUP has the password file and the ACL file read again.
 
             Examples:
               mqttxx broker
@@ -38,14 +40,26 @@ struct BrokerCommand: AsyncParsableCommand {
         try access.apply(to: &config)
         limits.apply(to: &config)
         if debug { config.logger = ConsoleLogHandler.logger(isDebugging: true) }
+        let hangups = await UnixSignalsSequence(trapping: .sighup)
         let broker = try await Broker.start(config)
         do {
             for address in broker.addresses { try StandardOutput.write(line: "listening on \(address)") }
-            while !Task.isCancelled { try await Task.sleep(for: .seconds(3_600)) }
+            for await _ in hangups { reload(config, broker) }
         } catch {
             try await broker.stop()
             throw error
         }
         try await broker.stop()
+    }
+
+    /// A file that can't be used is told, and what it said before stays in force.
+    private func reload(_ config: BrokerConfig, _ broker: Broker) {
+        do {
+            try (config.authenticator as? PasswordFile)?.reload()
+            try (config.authorizer as? ACLFile)?.reload()
+        } catch {
+            StandardError.warn("\(error)")
+        }
+        broker.accessRulesChanged()
     }
 }
