@@ -21,10 +21,11 @@ public struct BrokerConfig: Sendable {
 
     // MARK: Limits
 
-    /// The largest packet taken, in bytes; announced in MQTT 5.0.
+    /// The largest packet taken, in bytes, 20 at least; announced in MQTT 5.0.
     public var maximumPacketSize = 2 << 20
     /// The largest PUBLISH payload taken, in bytes. A larger one ends the connection with 0x95 in MQTT 5.0; in 3.1.1,
-    /// which has no way to say so, it is acknowledged, dropped and counted. Nil for no limit but that on the packet.
+    /// which has no way to say so, it is acknowledged, dropped and counted. A will's is refused with the CONNECT. Nil for
+    /// no limit but that on the packet.
     public var maximumPayloadSize: Int?
     /// The highest QoS taken and granted; announced in MQTT 5.0.
     public var maximumQoS: QoS = .exactlyOnce
@@ -46,12 +47,17 @@ public struct BrokerConfig: Sendable {
     public var topicAliasMaximum: UInt16 = 32
     /// The longest time that a session outlives its connection, in seconds. Nil for ever.
     public var sessionExpiryLimit: UInt32?
-    /// The longest keep alive, in seconds; announced in MQTT 5.0 as the server's. Never a reason to refuse a client.
+    /// The longest keep alive, in seconds; announced in MQTT 5.0 as the server's, to clients that ask for none too. Never a
+    /// reason to refuse a client. Nil for a minute where a client asks for longer, and none where it asks for none.
     public var maximumKeepAlive: UInt16?
     /// The longest client identifier, in bytes.
     public var maximumClientIDLength = 65_535
     /// Subscriptions of one session.
     public var maximumSubscriptions = 250_000
+    /// Levels that one session's filters with `+`, and its shared subscriptions, make a publish look at: those of all
+    /// arrangements of names and `+` together, each counted once however many filters are of it. A subscription beyond
+    /// that is refused with 0x97.
+    public var maximumWildcardLevels = 10_000
     /// Retained messages, and their bytes.
     public var maximumRetainedMessages = 1_000_000
     public var maximumRetainedBytes = 1 << 30

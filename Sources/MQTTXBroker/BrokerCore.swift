@@ -33,12 +33,13 @@ final class BrokerCore: Sendable {
         logger = config.logger
         policy = ServerPolicy(
             receiveMaximum: max(1, config.receiveMaximum),
-            maximumPacketSize: UInt32(clamping: max(128, config.maximumPacketSize)),
+            maximumPacketSize: UInt32(clamping: max(20, config.maximumPacketSize)),
             topicAliasMaximum: config.topicAliasMaximum, maximumQoS: config.maximumQoS,
             isRetainAvailable: config.isRetainAvailable, areWildcardsAvailable: config.areWildcardsAvailable,
             areSharedSubscriptionsAvailable: config.areSharedSubscriptionsAvailable,
             sessionExpiryLimit: config.sessionExpiryLimit, maximumKeepAlive: config.maximumKeepAlive,
-            maximumClientIDLength: config.maximumClientIDLength, responseInformation: config.responseInformation,
+            maximumPayloadSize: config.maximumPayloadSize, maximumClientIDLength: config.maximumClientIDLength,
+            responseInformation: config.responseInformation,
             authenticationMethods: Set(config.enhancedAuthenticators.map(\.method)))
         limits = SessionLimits(
             maximumQueuedMessages: max(1, config.maximumQueuedMessages), maximumQueuedBytes: config.maximumQueuedBytes,
@@ -47,11 +48,13 @@ final class BrokerCore: Sendable {
             maximumCount: config.maximumRetainedMessages, maximumBytes: config.maximumRetainedBytes)
         deniedFilters = Set(config.deniedFilters.map(UTF8Key.init))
         system = SystemTopics()
+        var mayRead: Router.ReadCheck?
         if let authorizer = config.authorizer {
-            router = Router { session, topic in authorizer.mayReceive(topic, by: session.identity) }
-        } else {
-            router = Router(mayRead: nil)
+            mayRead = { session, topic in authorizer.mayReceive(topic, by: session.identity) }
         }
+        router = Router(
+            maximumSubscriptions: config.maximumSubscriptions, maximumWildcardLevels: config.maximumWildcardLevels,
+            mayRead: mayRead)
     }
 
     // MARK: Access
@@ -128,11 +131,12 @@ final class BrokerCore: Sendable {
                 $0.attach(
                     connection, version: admission.version,
                     packetLimit: Int(admission.maximumPacketSize ?? 268_435_460),
-                    receiveMaximum: Int(admission.receiveMaximum), topicAliasMaximum: Int(admission.topicAliasMaximum))
+                    receiveMaximum: Int(admission.receiveMaximum), topicAliasMaximum: Int(admission.topicAliasMaximum),
+                    isTransient: admission.sessionExpiry == 0)
             }
-            // It ended between the two: there is a new one by now, or none.
+            // It has ended, or it ends with the connection that it has: not this one's to resume (MQTT-3.1.2-6).
             guard let attached else {
-                sessions.remove(session)
+                end(session, on: connection.loop)
                 continue
             }
             departures.cancel(session)
@@ -146,22 +150,22 @@ final class BrokerCore: Sendable {
         }
     }
 
-    /// The connection of a session is gone, on its event loop.
+    /// A connection gives its session up, on its event loop. Harmless when it has none any more.
     func leave(_ connection: ClientConnection) {
         guard let session = connection.session else { return }
+        connection.session = nil
         counters.connections.count(-1)
-        let waiters = session.outbound.withLock { $0.detach(connection) }
+        let (waiters, isOver) = session.outbound.withLock { ($0.detach(connection), $0.isEnded) }
+        for waiter in waiters ?? [] { waiter.releaseFromAnywhere(on: connection.loop) }
         let will = connection.will
         connection.will = nil
-        guard let waiters else {
-            // Another connection has the session. A will with a delay is not for this case, unless the session has ended.
-            let isOver = session.outbound.withLock { $0.isEnded }
+        guard waiters != nil, !isOver else {
+            // Another connection has the session: a will with a delay is not for this case, unless the session has ended.
             if let will, isOver || (will.properties.willDelayInterval ?? 0) == 0 {
                 publish(will, from: session, on: connection.loop)
             }
             return
         }
-        for waiter in waiters { waiter.releaseFromAnywhere(on: connection.loop) }
         passOnShared(of: session, on: connection.loop)
         let expiry = connection.sessionExpiry
         guard expiry != 0 else {
@@ -174,27 +178,35 @@ final class BrokerCore: Sendable {
 
     /// Ends a session: its subscriptions, its messages and its will's delay.
     func end(_ session: Session, on loop: BrokerLoop) {
-        let connection = session.outbound.withLock { output -> ClientConnection? in
-            let connection = output.connection
-            return output.end(force: true) ? connection : nil
-        }
-        sessions.remove(session)
-        router.removeAll(session)
-        if let will = departures.cancel(session) { publish(will, from: session, on: loop) }
-        if let connection { connection.loop.eventLoop.execute { connection.takenOver() } }
+        let (connection, orphans) = session.outbound.withLock { ($0.connection, $0.end()) }
+        ended(session, orphans ?? [], on: loop)
+        if orphans != nil, let connection { connection.loop.eventLoop.execute { connection.takenOver() } }
     }
 
     /// A session that waited for its client long enough.
     func expire(_ session: Session, on loop: BrokerLoop) {
-        guard session.outbound.withLock({ $0.end() }) else { return }
+        let orphans = session.outbound.withLock { $0.connection == nil ? $0.end() : nil }
+        guard let orphans else { return }
+        ended(session, orphans, on: loop)
+    }
+
+    private func ended(_ session: Session, _ orphans: [Delivery], on loop: BrokerLoop) {
         sessions.remove(session)
         router.removeAll(session)
         if let will = departures.cancel(session) { publish(will, from: session, on: loop) }
+        passOn(orphans, on: loop)
     }
 
+    /// What a client that is gone has not acknowledged goes to the other members of its shared subscriptions, where
+    /// there are any; otherwise it is kept for the client, with its packet identifiers.
     private func passOnShared(of session: Session, on loop: BrokerLoop) {
         guard session.hasSharedSubscriptions else { return }
-        let deliveries = session.outbound.withLock { $0.takeShared() }
+        let groups = session.outbound.withLock { $0.sharedGroups }.filter { $0.hasOthersConnected(than: session) }
+        guard !groups.isEmpty else { return }
+        passOn(session.outbound.withLock { $0.takeShared(of: groups) }, on: loop)
+    }
+
+    private func passOn(_ deliveries: [Delivery], on loop: BrokerLoop) {
         for delivery in deliveries {
             guard let group = delivery.group else { continue }
             var publication = Publication(delivery.message)

@@ -93,6 +93,21 @@ struct SessionTests {
         }
     }
 
+    @Test("What is published once a client has left is no repetition when it comes back [MQTT-3.3.1-1]")
+    func queuedWithoutDup() async throws {
+        try await withBroker { broker in
+            let publisher = try await RawClient.connect(broker)
+            for _ in 0..<50 {
+                let client = try await RawClient.connect(broker, "keeper") { $0.sessionExpiryInterval = 100 }
+                try await client.subscribe("t")
+                try await client.disconnect()
+                try await publisher.publish("t", qos: .atLeastOnce)
+                let again = try await RawClient.connect(broker, "keeper", cleanStart: false)
+                #expect(try await again.message().dup == false)
+            }
+        }
+    }
+
     @Test("A session ends when its expiry has passed [MQTT-3.1.2-23]")
     func expiry() async throws {
         try await withBroker { broker in

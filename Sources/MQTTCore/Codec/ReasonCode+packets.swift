@@ -41,7 +41,7 @@ extension ReasonCode {
         case .unsupportedProtocolVersion: 1
         case .clientIdentifierNotValid: 2
         case .badUserNameOrPassword: 4
-        case .notAuthorized, .banned, .badAuthenticationMethod: 5
+        case .notAuthorized, .banned, .badAuthenticationMethod, .packetTooLarge: 5
         default: 3
         }
     }

@@ -203,6 +203,9 @@ extension ServerHandshake {
         }
         if let will = connect.will {
             if will.qos > policy.maximumQoS { return (.qosNotSupported, "the will's QoS is not supported") }
+            if let limit = policy.maximumPayloadSize, will.payload.readableBytes > limit {
+                return (.packetTooLarge, "the will's payload is too large")
+            }
             if will.retain && !policy.isRetainAvailable { return (.retainNotSupported, "no message is retained here") }
             if will.topic.utf8.starts(with: "$SYS/".utf8) {
                 return (.topicNameInvalid, "the will's topic belongs to the server")
@@ -214,8 +217,7 @@ extension ServerHandshake {
     private func admission(for connect: Connect, identity: String?) -> Admission {
         let isV5 = connect.version == .v5
         let properties = connect.properties
-        var keepAlive = connect.keepAlive
-        if isV5, let maximum = policy.maximumKeepAlive, keepAlive == 0 || keepAlive > maximum { keepAlive = maximum }
+        let keepAlive = isV5 ? policy.keepAlive(connect.keepAlive) : connect.keepAlive
         let asked = isV5 ? properties.sessionExpiryInterval ?? 0 : (connect.cleanStart ? 0 : .max)
         let expiry = policy.sessionExpiry(asked)
         return Admission(

@@ -11,8 +11,10 @@ package struct ServerPolicy: Sendable, Equatable {
     package var areSharedSubscriptionsAvailable: Bool
     /// The longest a session may outlive its connection, in seconds; nil for ever.
     package var sessionExpiryLimit: UInt32?
-    /// In seconds. Imposed on clients of MQTT 5.0 alone: 3.1.1 has no way to tell.
+    /// In seconds. Imposed on clients of MQTT 5.0 alone: 3.1.1 has no way to tell. Nil: see ``keepAlive(_:)``.
     package var maximumKeepAlive: UInt16?
+    /// The largest payload of a will, in bytes; nil for no limit but that on the packet.
+    package var maximumPayloadSize: Int?
     /// In bytes of UTF-8.
     package var maximumClientIDLength: Int
     /// For clients that ask for it (section 3.2.2.3.15).
@@ -24,8 +26,8 @@ package struct ServerPolicy: Sendable, Equatable {
         receiveMaximum: UInt16 = 100, maximumPacketSize: UInt32 = 2 << 20, topicAliasMaximum: UInt16 = 32,
         maximumQoS: QoS = .exactlyOnce, isRetainAvailable: Bool = true, areWildcardsAvailable: Bool = true,
         areSharedSubscriptionsAvailable: Bool = true, sessionExpiryLimit: UInt32? = nil,
-        maximumKeepAlive: UInt16? = nil, maximumClientIDLength: Int = 65_535, responseInformation: String? = nil,
-        authenticationMethods: Set<String> = []
+        maximumKeepAlive: UInt16? = nil, maximumPayloadSize: Int? = nil, maximumClientIDLength: Int = 65_535,
+        responseInformation: String? = nil, authenticationMethods: Set<String> = []
     ) {
         self.receiveMaximum = receiveMaximum
         self.maximumPacketSize = maximumPacketSize
@@ -36,6 +38,7 @@ package struct ServerPolicy: Sendable, Equatable {
         self.areSharedSubscriptionsAvailable = areSharedSubscriptionsAvailable
         self.sessionExpiryLimit = sessionExpiryLimit
         self.maximumKeepAlive = maximumKeepAlive
+        self.maximumPayloadSize = maximumPayloadSize
         self.maximumClientIDLength = maximumClientIDLength
         self.responseInformation = responseInformation
         self.authenticationMethods = authenticationMethods
@@ -46,6 +49,15 @@ package struct ServerPolicy: Sendable, Equatable {
         guard let sessionExpiryLimit else { return asked == .max ? nil : asked }
         return min(asked, sessionExpiryLimit)
     }
+
+    /// The keep alive in use where a client of MQTT 5.0 asked for so many seconds. Without a maximum of its own, the
+    /// server still shortens long ones, so that dead clients are found, but asks nothing of those who want none.
+    func keepAlive(_ asked: UInt16) -> UInt16 {
+        guard let maximumKeepAlive else { return min(asked, Self.usualKeepAlive) }
+        return asked == 0 ? maximumKeepAlive : min(asked, maximumKeepAlive)
+    }
+
+    private static let usualKeepAlive: UInt16 = 60
 
     func announce(in properties: inout Properties) {
         if receiveMaximum < .max { properties.receiveMaximum = receiveMaximum }

@@ -35,7 +35,10 @@ public final class PasswordFile: Authenticator {
     }
 
     public func authenticate(_ attempt: ConnectAttempt) async -> AuthenticationResult {
-        guard let username = attempt.username, let password = attempt.password else { return .refused() }
+        // An empty password is none, whatever the file says.
+        guard let username = attempt.username, let password = attempt.password, !password.isEmpty else {
+            return .refused()
+        }
         let known = entries.withLock { $0[username] }
         // An unknown user costs as much time as a known one.
         let hash = known ?? PasswordHash.placeholder

@@ -7,7 +7,6 @@ import Synchronization
 // CONNECT, AUTH and CONNACK: carries out what ``ServerHandshake`` says.
 extension ClientConnection {
     func act(on action: ServerHandshake.Action) {
-        if let version = handshake.version, encoder.version != version { encoder = PacketEncoder(version: version) }
         switch action {
         case .authenticate(let connect): authenticate(connect)
         case .exchange(let data, let isFirst): exchangeData(data, isFirst: isFirst)
@@ -114,7 +113,6 @@ extension ClientConnection {
         {
             return act(on: handshake.failed(.notAuthorized, reason: "the will's topic is not allowed"))
         }
-        encoder.maximumPacketSize = Int(admission.maximumPacketSize ?? 268_435_460)
         self.admission = admission
         attempt = nil
         guard let isPresent = broker.enter(self, admission) else {
@@ -123,17 +121,20 @@ extension ClientConnection {
         will = admission.will
         sessionExpiry = admission.sessionExpiry
         stage = .connected
-        var connack = handshake.acknowledge(sessionPresent: isPresent)
-        do throws(MQTTXError) {
-            try encoder.encode(.connack(connack), into: &output)
-        } catch {
-            // Nothing that can be left out of it is worth the connection.
-            connack.properties.responseInformation = nil
-            send(.connack(connack))
+        guard encode(handshake.acknowledge(sessionPresent: isPresent)) else {
+            return refuse(.connack(ConnAck(reasonCode: .packetTooLarge)))
         }
         startKeepAlive(admission.keepAlive)
         wake()
         drain()
+    }
+
+    /// - Returns: whether the CONNACK fits what the client takes, without what may be left out if need be.
+    private func encode(_ connack: ConnAck) -> Bool {
+        if (try? encoder.encode(.connack(connack), into: &output)) != nil { return true }
+        var connack = connack
+        connack.properties.responseInformation = nil
+        return (try? encoder.encode(.connack(connack), into: &output)) != nil
     }
 
     /// The CONNECT, or what came in its place, can't be read.

@@ -41,12 +41,13 @@ extension ClientConnection {
             return
         }
         var released: [ClientConnection] = []
-        while transport.isWritable {
+        var replay: TopicFilter?
+        while transport.isWritable, replay == nil {
             var bytes: ByteBuffer
-            (bytes, released) = session.outbound.withLock { output in
+            (bytes, released, replay) = session.outbound.withLock { output in
                 let bytes = output.takePending(for: self)
                 if bytes.readableBytes > 0 { output.madeProgress() }
-                return (bytes, output.takeReleased())
+                return (bytes, output.takeReleased(), output.takeReplay())
             }
             if output.readableBytes > 0 {
                 bytes = joined(bytes)
@@ -58,6 +59,7 @@ extension ClientConnection {
             for waiter in released { waiter.releaseFromAnywhere(on: loop) }
             if bytes.readableBytes == 0 { break }
         }
+        if let replay { sendRetained(replay, session) }
         updateReading()
         watchForStall(session)
     }
@@ -129,7 +131,7 @@ extension ClientConnection {
     // MARK: Closing
 
     /// How long a client may take to read the last packet before the connection is cut.
-    private static let linger = TimeAmount.milliseconds(400)
+    private static let linger = TimeAmount.milliseconds(700)
 
     func violation(_ message: String, _ code: ReasonCode = .protocolError) {
         fail(MQTTXError(.protocolViolation, message, reasonCode: code))
@@ -157,17 +159,31 @@ extension ClientConnection {
         finish(packet)
     }
 
-    /// Another connection has the session now (MQTT-3.1.4-3).
-    func takenOver() { close(with: .sessionTakenOver) }
+    /// Another connection has the session now (MQTT-3.1.4-3). A DISCONNECT that was under way before takes back the will
+    /// all the same: a client that leaves and comes back at once is not to be told dead.
+    func takenOver() {
+        finish(isV5 ? .disconnect(Disconnect(reasonCode: .sessionTakenOver)) : nil, awaitsDisconnect: will != nil)
+    }
+
+    /// What comes after the session is gone: only a DISCONNECT counts.
+    func receivedLate(_ packet: DecodedPacket) {
+        guard case .packet(.disconnect(let disconnect)) = packet else { return }
+        if disconnect.reasonCode != .disconnectWithWill { will = nil }
+        transport?.close()
+    }
 
     /// Writes what is there and the packet, then closes.
-    func finish(_ packet: Packet?) {
+    func finish(_ packet: Packet?, awaitsDisconnect: Bool = false) {
         guard stage != .closing, stage != .closed, let transport else { return }
         stage = .closing
-        transport.stopReceiving()
+        if !awaitsDisconnect {
+            transport.stopReceiving()
+            // Before the client can know: what comes from now on is for its next connection, and no repetition there.
+            broker.leave(self)
+        }
         transport.resumeReading()
         if let packet { encodeLast(packet) }
-        guard output.readableBytes > 0 else { return transport.close() }
+        guard output.readableBytes > 0 || awaitsDisconnect else { return transport.close() }
         let written = loop.eventLoop.makePromise(of: Void.self)
         // On plain TCP the client first reads our last packet: a close with its bytes unread would reset the connection.
         written.futureResult.whenComplete { _ in self.transport?.channel?.close(mode: .output, promise: nil) }

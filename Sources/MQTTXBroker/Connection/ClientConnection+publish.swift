@@ -56,6 +56,8 @@ extension ClientConnection {
         var code = ReasonCode.success
         if case .deliver(let ticket) = verdict {
             code = forward(publish)
+            // Only a PUBACK tells that nobody subscribed, as clients are used to it; a PUBREC may, but does not.
+            if code == .noMatchingSubscribers { code = .success }
             session.inbound.withLock { $0.complete(ticket, reasonCode: code) }
         }
         while let ready = session.inbound.withLock({ $0.nextReady() }) {

@@ -8,7 +8,7 @@ extension ClientConnection {
     func received(_ subscribe: Subscribe) {
         guard let session else { return }
         var codes: [ReasonCode] = []
-        var retained: [Delivery] = []
+        var retained = DueRetained(isBehind: session.outbound.withLock { $0.isBehindWithRetained })
         let identifier = subscribe.properties.subscriptionIdentifiers.first
         for request in subscribe.filters {
             let filter: TopicFilter
@@ -27,27 +27,51 @@ extension ClientConnection {
         }
         if !isV5 { codes = codes.map { $0.isError ? .unspecifiedError : $0 } }
         send(.suback(SubAck(packetID: subscribe.packetID, reasonCodes: codes)))
-        guard !retained.isEmpty else { return }
-        loop.tally.sent += retained.count
-        _ = session.outbound.withLock { $0.putRetained(retained) }
+        putRetained(retained, session)
+    }
+
+    /// The retained messages that a SUBSCRIBE brings.
+    private struct DueRetained {
+        /// The client has yet to take others.
+        var isBehind = false
+        var deliveries: [Delivery] = []
+        /// Subscriptions whose messages follow when the client has taken those before them.
+        var later: [TopicFilter] = []
+    }
+
+    private func putRetained(_ due: DueRetained, _ session: Session) {
+        guard !due.deliveries.isEmpty || !due.later.isEmpty else { return }
+        loop.tally.sent += due.deliveries.count
+        _ = session.outbound.withLock { $0.putRetained(due.deliveries, later: due.later) }
+    }
+
+    /// Sends the retained messages of a subscription that waited, if the client has it still.
+    func sendRetained(_ filter: TopicFilter, _ session: Session) {
+        if let subscription = broker.router.subscription(of: session, to: filter) {
+            putRetained(DueRetained(deliveries: retainedDeliveries(filter, subscription)), session)
+        }
+        wake()
     }
 
     private func grant(
         _ filter: TopicFilter, _ options: SubscriptionOptions, _ identifier: UInt32?, _ session: Session,
-        _ retained: inout [Delivery]
+        _ retained: inout DueRetained
     ) -> ReasonCode {
         if let code = refusal(of: filter) { return code }
         var options = options
         options.qos = min(options.qos, broker.policy.maximumQoS)
         let subscription = Subscription(options: options, identifier: identifier)
-        guard
-            let isNew = broker.router.subscribe(
-                session, filter, subscription, maximum: broker.config.maximumSubscriptions)
-        else { return .quotaExceeded }
+        guard let isNew = broker.router.subscribe(session, filter, subscription) else { return .quotaExceeded }
         let sendsRetained =
             filter.shareName == nil
             && (options.retainHandling == .sendAtSubscribe || options.retainHandling == .sendIfNew && isNew)
-        if sendsRetained { retained += retainedDeliveries(filter, subscription) }
+        if sendsRetained {
+            if retained.isBehind || retained.deliveries.count >= RetainedReplays.messagesAtOnce {
+                retained.later.append(filter)
+            } else {
+                retained.deliveries += retainedDeliveries(filter, subscription)
+            }
+        }
         return ReasonCode(rawValue: options.qos.rawValue) ?? .success
     }
 
@@ -89,6 +113,7 @@ extension ClientConnection {
                 return violation("a session expiry where there was none")
             }
             sessionExpiry = broker.policy.sessionExpiry(expiry)
+            session?.outbound.withLock { $0.isTransient = sessionExpiry == 0 }
         }
         if disconnect.reasonCode != .disconnectWithWill { will = nil }
         finish(nil)

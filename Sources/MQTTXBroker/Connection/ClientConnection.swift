@@ -125,7 +125,6 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
         authentication?.cancel()
         authentication = nil
         if stage == .connected { drain(isLast: true) }
-        let wasOpen = session != nil
         stage = .closed
         timer?.cancel()
         timer = nil
@@ -134,7 +133,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
                 "connection closed", metadata: ["client": "\(identity.clientID)", "reason": "\(error)"])
         }
         broker.closed(self)
-        if wasOpen { broker.leave(self) }
+        broker.leave(self)
         transport = nil
         parked = ParkedPackets()
         output = ByteBuffer()
@@ -151,13 +150,17 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
         switch stage {
         case .handshake: receivedInHandshake(packet)
         case .connected: route(packet)
-        case .closing, .closed: return
+        case .closing: receivedLate(packet)
+        case .closed: return
         }
     }
 
     private func receivedInHandshake(_ packet: DecodedPacket) {
         switch packet {
         case .packet(.connect(let connect)):
+            encoder = PacketEncoder(version: connect.version)
+            // A refusal has to fit as well (MQTT-3.1.2-24).
+            if let limit = connect.properties.maximumPacketSize { encoder.maximumPacketSize = Int(limit) }
             act(on: handshake.received(connect))
         case .packet(.auth(let auth)) where handshake.version != nil && !isAuthenticating:
             act(on: handshake.received(auth))

@@ -14,20 +14,32 @@ final class Router: Sendable {
         var isEmpty: Bool { sessions.isEmpty && groups.isEmpty }
     }
 
+    private struct Subscriptions {
+        /// As they stood in SUBSCRIBE.
+        var filters: [UTF8Key: TopicFilter] = [:]
+        var shapes = FilterShapes()
+    }
+
     private struct State {
         var trie = TopicTrie()
         /// By the number that the trie gave to the filter.
         var filters: [Subscribers?] = []
-        /// The filters of each session, as they stood in SUBSCRIBE.
-        var bySession: [UInt64: [UTF8Key: TopicFilter]] = [:]
+        var bySession: [UInt64: Subscriptions] = [:]
         var subscriptions = 0
     }
 
     private let state = Mutex(State())
     private let changes = Atomic<UInt64>(1)
+    private let maximumSubscriptions: Int
+    private let maximumWildcardLevels: Int
     private let mayRead: ReadCheck?
 
-    init(mayRead: ReadCheck?) { self.mayRead = mayRead }
+    /// The limits hold for each session.
+    init(maximumSubscriptions: Int, maximumWildcardLevels: Int, mayRead: ReadCheck?) {
+        self.maximumSubscriptions = maximumSubscriptions
+        self.maximumWildcardLevels = maximumWildcardLevels
+        self.mayRead = mayRead
+    }
 
     /// Changes whenever routes made before may be wrong.
     var generation: UInt64 { changes.load(ordering: .acquiring) }
@@ -39,13 +51,13 @@ final class Router: Sendable {
 
     // MARK: Subscriptions
 
-    /// - Returns: whether the session had no such subscription; nil when it has `maximum` already.
-    func subscribe(_ session: Session, _ filter: TopicFilter, _ subscription: Subscription, maximum: Int) -> Bool? {
+    /// - Returns: whether the session had no such subscription; nil when a limit stands in the way.
+    func subscribe(_ session: Session, _ filter: TopicFilter, _ subscription: Subscription) -> Bool? {
         defer { invalidate() }
         return state.withLock { state in
             let key = UTF8Key(filter.string)
-            let isNew = state.bySession[session.number]?[key] == nil
-            if isNew, state.bySession[session.number]?.count ?? 0 >= maximum { return nil }
+            let isNew = state.bySession[session.number]?.filters[key] == nil
+            if isNew, !admit(filter, key, to: &state.bySession[session.number, default: Subscriptions()]) { return nil }
             let id = state.trie.insert(filter.filter)
             while state.filters.count <= id { state.filters.append(nil) }
             if state.filters[id] == nil { state.filters[id] = Subscribers(filter: filter.filter) }
@@ -58,11 +70,23 @@ final class Router: Sendable {
             } else {
                 state.filters[id]?.sessions[session.number] = (session, subscription)
             }
-            if isNew {
-                state.bySession[session.number, default: [:]][key] = filter
-                state.subscriptions += 1
-            }
+            if isNew { state.subscriptions += 1 }
             return isNew
+        }
+    }
+
+    private func admit(_ filter: TopicFilter, _ key: UTF8Key, to subscriptions: inout Subscriptions) -> Bool {
+        guard subscriptions.filters.count < maximumSubscriptions,
+            subscriptions.shapes.insert(filter, maximum: maximumWildcardLevels)
+        else { return false }
+        subscriptions.filters[key] = filter
+        return true
+    }
+
+    /// The session's subscription to exactly this filter, which is not a shared one.
+    func subscription(of session: Session, to filter: TopicFilter) -> Subscription? {
+        state.withLock { state in
+            state.trie.id(of: filter.filter).flatMap { state.filters[$0]?.sessions[session.number]?.subscription }
         }
     }
 
@@ -70,10 +94,11 @@ final class Router: Sendable {
     func unsubscribe(_ session: Session, _ filter: String) -> Bool {
         defer { invalidate() }
         return state.withLock { state in
-            guard let known = state.bySession[session.number]?.removeValue(forKey: UTF8Key(filter)) else {
+            guard let known = state.bySession[session.number]?.filters.removeValue(forKey: UTF8Key(filter)) else {
                 return false
             }
-            if state.bySession[session.number]?.isEmpty == true { state.bySession[session.number] = nil }
+            state.bySession[session.number]?.shapes.remove(known)
+            if state.bySession[session.number]?.filters.isEmpty == true { state.bySession[session.number] = nil }
             Self.remove(session, known, &state)
             return true
         }
@@ -82,8 +107,8 @@ final class Router: Sendable {
     /// The session has ended.
     func removeAll(_ session: Session) {
         let hadSome = state.withLock { state in
-            guard let filters = state.bySession.removeValue(forKey: session.number) else { return false }
-            for filter in filters.values { Self.remove(session, filter, &state) }
+            guard let subscriptions = state.bySession.removeValue(forKey: session.number) else { return false }
+            for filter in subscriptions.filters.values { Self.remove(session, filter, &state) }
             return true
         }
         if hadSome { invalidate() }

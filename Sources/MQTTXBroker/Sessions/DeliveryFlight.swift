@@ -104,11 +104,19 @@ struct DeliveryFlight: Sendable {
         return nil
     }
 
-    /// Takes out the QoS 1 messages of shared subscriptions, oldest first: another member can have them.
-    mutating func takeShared() -> [Delivery] {
+    /// The QoS 1 messages of shared subscriptions. At QoS 2 a message stays with the client that was chosen
+    /// (MQTT-4.8.2-4).
+    var shared: [Delivery] {
+        slots.compactMap { slot in
+            slot.stage == .awaitingPuback && slot.delivery?.group != nil ? slot.delivery : nil
+        }
+    }
+
+    /// Takes those out that are wanted, oldest first: another member can have them.
+    mutating func takeShared(where isWanted: (SharedGroup) -> Bool) -> [Delivery] {
         var taken: [(UInt64, Delivery)] = []
         for index in slots.indices where slots[index].stage == .awaitingPuback {
-            guard let delivery = slots[index].delivery, delivery.group != nil else { continue }
+            guard let delivery = slots[index].delivery, let group = delivery.group, isWanted(group) else { continue }
             taken.append((slots[index].sequence, delivery))
             release(index)
         }

@@ -26,6 +26,7 @@ struct SessionOutput {
     private(set) var queue = Deque<Delivery>()
     private(set) var queuedBytes = 0
     private(set) var flight = DeliveryFlight()
+    private var replays = RetainedReplays()
     private var pending = ByteBuffer()
     /// The last written buffer: its memory is used again when the socket has let go of it.
     private var spare = ByteBuffer()
@@ -35,6 +36,8 @@ struct SessionOutput {
     /// Nothing went out for a second: limits apply, nobody is held.
     private(set) var isStalled = false
     private(set) var progress: UInt64 = 0
+    /// The session ends with its present connection.
+    var isTransient = false
     /// Over for good: nothing is taken any more.
     private(set) var isEnded = false
 
@@ -76,12 +79,21 @@ struct SessionOutput {
     }
 
     /// Messages that nobody is held for and no limit drops: retained ones for a new subscription, which are in memory
-    /// anyway.
-    mutating func putRetained(_ deliveries: [Delivery]) -> Outcome {
+    /// anyway. Those of the subscriptions in `later` follow when the client has taken these.
+    mutating func putRetained(_ deliveries: [Delivery], later: [TopicFilter]) -> Outcome {
         guard !isEnded else { return Outcome(isDropped: true) }
         for delivery in deliveries { enqueue(delivery) }
+        for filter in later { replays.append(filter) }
         fill()
         return outcome(nil)
+    }
+
+    var isBehindWithRetained: Bool { !replays.isEmpty || queue.count >= RetainedReplays.messagesAtOnce }
+
+    /// The next subscription whose retained messages are due.
+    mutating func takeReplay() -> TopicFilter? {
+        guard !replays.isEmpty, queue.isEmpty, connection != nil else { return nil }
+        return replays.popFirst()
     }
 
     private mutating func outcome(_ publisher: ClientConnection?) -> Outcome {
@@ -252,12 +264,15 @@ struct SessionOutput {
 
     /// A connection takes the session over.
     ///
-    /// - Returns: the one it had before, which is to be closed, and publishers to release; nil if the session has ended.
+    /// - Parameter isTransient: the session ends with the connection.
+    /// - Returns: the one it had before, which is to be closed, and publishers to release; nil if the session has ended,
+    ///   or ends with the connection that it has now.
     mutating func attach(
         _ connection: ClientConnection, version: ProtocolVersion, packetLimit: Int, receiveMaximum: Int,
-        topicAliasMaximum: Int
+        topicAliasMaximum: Int, isTransient: Bool
     ) -> (previous: ClientConnection?, released: [ClientConnection])? {
-        guard !isEnded else { return nil }
+        guard !isEnded, self.connection == nil || !self.isTransient else { return nil }
+        self.isTransient = isTransient
         let previous = self.connection
         let released = waiters
         self.connection = connection
@@ -292,26 +307,45 @@ struct SessionOutput {
         return waiters
     }
 
-    /// The messages that other members of a shared subscription can have in this one's place.
-    mutating func takeShared() -> [Delivery] {
-        var taken = flight.takeShared()
-        guard queue.contains(where: { $0.group != nil }) else { return taken }
+    /// The shared subscriptions that messages came by which are not acknowledged yet.
+    var sharedGroups: [SharedGroup] {
+        var groups: [ObjectIdentifier: SharedGroup] = [:]
+        for delivery in flight.shared + queue {
+            if let group = delivery.group { groups[ObjectIdentifier(group)] = group }
+        }
+        return Array(groups.values)
+    }
+
+    /// Takes out the messages of these shared subscriptions that other members can have, unless the client is back.
+    mutating func takeShared(of groups: [SharedGroup]) -> [Delivery] {
+        guard connection == nil else { return [] }
+        let groups = Set(groups.map(ObjectIdentifier.init))
+        return takeShared { groups.contains(ObjectIdentifier($0)) }
+    }
+
+    private mutating func takeShared(where isWanted: (SharedGroup) -> Bool) -> [Delivery] {
+        var taken = flight.takeShared(where: isWanted)
         var rest = Deque<Delivery>()
         for delivery in queue {
-            if delivery.group != nil { taken.append(delivery) } else { rest.append(delivery) }
+            if let group = delivery.group, isWanted(group) { taken.append(delivery) } else { rest.append(delivery) }
         }
+        guard rest.count < queue.count else { return taken }
         queue = rest
         queuedBytes = rest.reduce(0) { $0 + $1.message.content.size }
         return taken
     }
 
-    /// Over for good. Fails while it has a connection, unless that one asks.
-    mutating func end(for connection: ClientConnection? = nil, force: Bool = false) -> Bool {
-        guard !isEnded, force || self.connection == nil || self.connection === connection else { return false }
+    /// Over for good.
+    ///
+    /// - Returns: what other members of shared subscriptions can have; nil if it was over already.
+    mutating func end() -> [Delivery]? {
+        guard !isEnded else { return nil }
+        let orphans = takeShared { _ in true }
         isEnded = true
         queue = []
         queuedBytes = 0
         flight = DeliveryFlight()
-        return true
+        replays = RetainedReplays()
+        return orphans
     }
 }

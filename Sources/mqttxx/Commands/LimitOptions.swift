@@ -40,7 +40,7 @@ struct LimitOptions: ParsableArguments {
     @Option(help: "The longest that a session outlives its connection, in seconds. (default: any time)")
     var sessionExpiryLimit: UInt32?
 
-    @Option(help: "The longest keep alive in seconds, announced in MQTT 5.0. (default: any)")
+    @Option(help: "The longest keep alive in seconds, announced in MQTT 5.0. (default: 60, or none if none is wanted)")
     var maxKeepalive: UInt16?
 
     @Option(help: "The longest client identifier, in bytes. (default: 65535)")
@@ -48,6 +48,9 @@ struct LimitOptions: ParsableArguments {
 
     @Option(help: "Subscriptions of one session. (default: 250000)")
     var maxSubscriptions: CountArgument?
+
+    @Option(help: "Levels of differently arranged wildcards of one session. (default: 10000)")
+    var maxWildcardLevels: CountArgument?
 
     @Option(help: "Retained messages. (default: 1000000)")
     var maxRetained: CountArgument?
@@ -102,6 +105,7 @@ struct LimitOptions: ParsableArguments {
         config.maximumKeepAlive = maxKeepalive
         set(&config.maximumClientIDLength, maxClientIdLength?.count)
         set(&config.maximumSubscriptions, maxSubscriptions?.count)
+        set(&config.maximumWildcardLevels, maxWildcardLevels?.count)
         set(&config.maximumRetainedMessages, maxRetained?.count)
         set(&config.maximumRetainedBytes, maxRetainedBytes?.count)
         set(&config.connectTimeout, connectTimeout?.duration)

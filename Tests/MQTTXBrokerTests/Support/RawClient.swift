@@ -22,10 +22,14 @@ final class RawClient: Sendable {
         try await open(port: broker.port, version: version)
     }
 
-    static func open(port: Int, version: ProtocolVersion = .v5) async throws -> RawClient {
+    /// - Parameter staysWritable: goes on sending where the broker has said its last.
+    static func open(
+        port: Int, version: ProtocolVersion = .v5, staysWritable: Bool = false
+    ) async throws -> RawClient {
         let inbox = RawInbox(version: version)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.allowRemoteHalfClosure, value: staysWritable)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(RawHandler(inbox: inbox))

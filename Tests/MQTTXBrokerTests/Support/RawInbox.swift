@@ -77,5 +77,10 @@ final class RawHandler: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) { inbox.close() }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent { inbox.close() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 }
