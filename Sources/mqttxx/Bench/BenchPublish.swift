@@ -48,8 +48,8 @@ struct BenchPublish: AsyncParsableCommand {
         if numbered, size < SequenceNumber.length {
             throw ValidationError("--numbered needs a --size of \(SequenceNumber.length) or more")
         }
-        if numbered, inflight.count > SequenceNumber.largestStream {
-            throw ValidationError("--numbered takes --inflight \(SequenceNumber.largestStream) at most")
+        if numbered, inflight.count > SequenceNumber.largestStream / 2 {
+            throw ValidationError("--numbered takes --inflight \(SequenceNumber.largestStream / 2) at most")
         }
     }
 
@@ -78,25 +78,31 @@ struct BenchPublish: AsyncParsableCommand {
         // Options are looked up at every use: once is enough.
         let (topic, qos, size, numbered) = (topic, qos, size, numbered)
         let payload = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)
+        let stream = firstStream
         for number in 0..<count.count {
             try await pace.wait(for: number)
-            let payload = numbered ? SequenceNumber(stream: 0, number: number).payload(size: size) : payload
+            let payload = numbered ? SequenceNumber(stream: stream, number: number).payload(size: size) : payload
             try await window.add(try await client.enqueue(topic, payload, qos: qos))
             progress.add()
         }
         try await window.finish()
     }
 
+    /// At random, so that several publishers don't take each other's streams for theirs.
+    private var firstStream: Int { Int.random(in: 0...SequenceNumber.largestStream / 2) }
+
     /// Each task is a stream of its own: only within one is the order known.
     private func publish(_ client: MQTTClient, _ pace: Pace, _ progress: Progress) async throws {
         let ticket = TicketCounter(count.count)
         let (topic, qos, size, numbered) = (topic, qos, size, numbered)
         let payload = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)
+        let firstStream = firstStream
         try await withManyTasks(min(inflight.count, count.count)) { stream in
             var number = 0
             while let ticket = ticket.next() {
                 try await pace.wait(for: ticket)
-                let payload = numbered ? SequenceNumber(stream: stream, number: number).payload(size: size) : payload
+                let sequence = SequenceNumber(stream: firstStream + stream, number: number)
+                let payload = numbered ? sequence.payload(size: size) : payload
                 try await client.publish(topic, payload, qos: qos)
                 number += 1
                 progress.add()

@@ -1,10 +1,10 @@
 import Foundation
 import MQTTX
 
-/// The number that a payload begins with: `#`, five digits for the stream, `:`, twelve for the number in it, a space.
+/// The number that a payload begins with: `#`, seven digits for the stream, `:`, ten for the number in it, a space.
 struct SequenceNumber: Equatable {
     static let length = 20
-    static let largestStream = 99_999
+    static let largestStream = 9_999_999
 
     let stream: Int
     let number: Int
@@ -17,8 +17,8 @@ struct SequenceNumber: Equatable {
     /// Nil if the payload does not begin with one.
     init?(_ payload: ByteBuffer) {
         let parts = payload.withUnsafeReadableBytes { bytes -> (Int, Int)? in
-            guard bytes.count >= Self.length, bytes[0] == UInt8(ascii: "#"), bytes[6] == UInt8(ascii: ":"),
-                let stream = Self.digits(bytes[1..<6]), let number = Self.digits(bytes[7..<19])
+            guard bytes.count >= Self.length, bytes[0] == UInt8(ascii: "#"), bytes[8] == UInt8(ascii: ":"),
+                let stream = Self.digits(bytes[1..<8]), let number = Self.digits(bytes[9..<19])
             else { return nil }
             return (stream, number)
         }
@@ -40,9 +40,9 @@ struct SequenceNumber: Equatable {
         var buffer = ByteBuffer()
         buffer.reserveCapacity(max(size, Self.length))
         buffer.writeInteger(UInt8(ascii: "#"))
-        Self.write(stream, digits: 5, to: &buffer)
+        Self.write(stream, digits: 7, to: &buffer)
         buffer.writeInteger(UInt8(ascii: ":"))
-        Self.write(number, digits: 12, to: &buffer)
+        Self.write(number, digits: 10, to: &buffer)
         buffer.writeInteger(UInt8(ascii: " "))
         buffer.writeRepeatingByte(UInt8(ascii: "x"), count: max(0, size - Self.length))
         return buffer

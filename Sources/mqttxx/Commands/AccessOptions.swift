@@ -1,4 +1,5 @@
 import ArgumentParser
+import MQTTX
 import MQTTXBroker
 
 /// Whom `broker` lets in, and what they may do.
@@ -23,7 +24,12 @@ struct AccessOptions: ParsableArguments {
 
     func apply(to config: inout BrokerConfig) throws {
         config.anonymous = noAnonymous ? .never : allowAnonymous ? .always : .onLoopback
-        if let passwordFile { config.authenticator = try PasswordFile(path: passwordFile) }
-        if let aclFile { config.authorizer = try ACLFile(path: aclFile) }
+        do throws(MQTTXError) {
+            if let passwordFile { config.authenticator = try PasswordFile(path: passwordFile) }
+            if let aclFile { config.authorizer = try ACLFile(path: aclFile) }
+        } catch {
+            // A mistake of whoever starts the broker, not of a client.
+            throw ValidationError(error.message)
+        }
     }
 }

@@ -10,7 +10,7 @@ struct PublishCommand: AsyncParsableCommand {
 
             Examples:
               mqttxx pub -t sensors/room1 -m 21.5 -q 1
-              mqttxx pub -t config -r -f config.json -D publish content-type application/json
+              mqttxx pub -t config -r -f config.json --content-type application/json
               tail -f log | mqttxx pub -t log -l
             """,
         aliases: ["publish"])
@@ -19,7 +19,7 @@ struct PublishCommand: AsyncParsableCommand {
     @OptionGroup(title: "Connection") var connection: ConnectionOptions
 
     func validate() throws {
-        guard options.topic != nil || connection.url?.topic != nil else {
+        guard options.topic != nil || connection.address?.topic != nil else {
             throw ValidationError("a topic is missing: -t TOPIC")
         }
         try options.checkSource()
@@ -41,7 +41,7 @@ struct PublishCommand: AsyncParsableCommand {
 
     /// All but the payload.
     private func message() throws -> Outgoing {
-        let topic = options.topic ?? connection.url?.topic ?? ""
+        let topic = options.topic ?? connection.address?.topic ?? ""
         try TopicName.validate(topic)
         var properties = try options.properties()
         for assignment in connection.property where assignment.packet == .publish {

@@ -10,13 +10,17 @@ struct PublishOptions: ParsableArguments {
     @Option(name: .shortAndLong, parsing: .unconditional, help: "The payload.")
     var message: String?
 
-    @Option(name: .shortAndLong, parsing: .unconditional, help: "Publish the contents of this file.")
+    @Option(
+        name: [.customShort("f"), .long, .customLong("file-read")], parsing: .unconditional,
+        help: "Publish the contents of this file.")
     var file: String?
 
     @Flag(name: [.customShort("s"), .customLong("stdin-file"), .customLong("stdin")], help: "Publish standard input.")
     var standardInput = false
 
-    @Flag(name: [.customShort("l"), .customLong("stdin-line")], help: "Publish standard input, each line by itself.")
+    @Flag(
+        name: [.customShort("l"), .customLong("stdin-line"), .customLong("line-mode")],
+        help: "Publish standard input, each line by itself.")
     var lines = false
 
     @Flag(name: [.customShort("n"), .customLong("null-message")], help: "Publish an empty payload.")
@@ -55,32 +59,21 @@ struct PublishOptions: ParsableArguments {
     @Option(
         name: [.long, .customLong("user-properties")], parsing: .unconditionalSingleValue,
         help: "MQTT 5.0: a user property, NAME:VALUE.")
-    var userProperty: [String] = []
-
-    @Flag(help: .hidden)
-    var quiet = false
+    var userProperty: [NamedValue] = []
 
     func checkSource() throws {
         let count = [message != nil, file != nil, standardInput, lines, empty].filter { $0 }.count
         guard count > 0 else { throw ValidationError("a payload is missing: -m, -f, -s, -l or -n") }
         guard count == 1 else { throw ValidationError("-m, -f, -s, -l and -n exclude each other") }
         if lines, self.repeat.count > 1 { throw ValidationError("--repeat does not go with -l") }
-        for property in userProperty where !property.contains(":") {
-            throw ValidationError("--user-property is NAME:VALUE")
-        }
     }
 
     /// The payload; nil when it comes line by line.
     func payload() async throws -> ByteBuffer? {
         if let message { return ByteBuffer(string: message) }
         if empty { return ByteBuffer() }
-        if standardInput { return try await StandardInput().all(limit: ConnectionOptions.largestPayload) }
-        guard let file else { return nil }
-        do {
-            return ByteBuffer(bytes: try Data(contentsOf: URL(fileURLWithPath: file)))
-        } catch {
-            throw ValidationError("cannot read \(file)")
-        }
+        if standardInput { return try await InputFile.standard.all(limit: ConnectionOptions.largestPayload) }
+        return try await file.map { try InputFile(path: $0) }?.all(limit: ConnectionOptions.largestPayload)
     }
 
     func properties() throws -> Properties {
@@ -90,10 +83,7 @@ struct PublishOptions: ParsableArguments {
             $0.correlationData = correlationData.map { ByteBuffer(string: $0) }
             $0.messageExpiryInterval = messageExpiryInterval
             $0.payloadFormatIndicator = payloadFormatIndicator ? 1 : nil
-            for property in userProperty {
-                let parts = property.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-                $0.userProperties.append(UserProperty(String(parts[0]), parts[1].trimmingPrefix(" ").description))
-            }
+            $0.userProperties += userProperty.map { UserProperty($0.name, $0.value) }
         }
     }
 }

@@ -20,7 +20,7 @@ struct SubscribeCommand: AsyncParsableCommand {
     @OptionGroup(title: "Connection") var connection: ConnectionOptions
 
     private var filters: [String] {
-        options.topic.isEmpty ? connection.url?.topic.map { [$0] } ?? [] : options.topic
+        options.topic.isEmpty ? connection.address?.topic.map { [$0] } ?? [] : options.topic
     }
 
     func validate() throws {
@@ -31,14 +31,10 @@ struct SubscribeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try options.check()
-        let filters = filters
+        try options.checkFilters()
         try await endingOnSignals {
             try await endingAfter(options.end.seconds?.seconds) {
-                try await connection.withClient(reconnects: true, adjusting: adjust) { client in
-                    for filter in options.unsubscribe { try await client.unsubscribe(filter) }
-                    try await receive(filters, client)
-                }
+                try await connection.withClient(reconnects: true, adjusting: adjust) { try await receive($0) }
             }
         }
     }
@@ -49,21 +45,44 @@ struct SubscribeCommand: AsyncParsableCommand {
         config.acknowledgement = .manual
     }
 
-    private func receive(_ filters: [String], _ client: MQTTClient) async throws {
+    private func receive(_ client: MQTTClient) async throws {
         let ending = Ending()
-        let printer = MessagePrinter(options: options, format: printing.messageFormat, filters: filters, ending: ending)
-        for (index, filter) in filters.enumerated() {
-            try await client.subscribe(
-                filter, qos: options.qos, noLocal: options.noLocal, retainAsPublished: options.retainAsPublished,
-                retainHandling: options.retainHandling
-            ) { message in
-                guard await printer.take(message, filter: index) else { return }
-                if options.removeRetained, message.retain {
-                    try await client.publish(message.topic, ByteBuffer(), retain: true)
-                }
-            }
-        }
+        let printer = MessagePrinter(
+            options: options, style: printing.style(identifier: connection.subscriptionIdentifier),
+            share: printing.randomFilter / 100, filters: filters + options.unsubscribe, ending: ending)
+        try await subscribe(client, printer)
+        try await unsubscribe(client, printer)
         if options.exitWhenSubscribed || filters.isEmpty { return }
         try await ending.await(client)
+    }
+
+    /// - Throws: why the broker has refused, if it has refused all.
+    private func subscribe(_ client: MQTTClient, _ printer: MessagePrinter) async throws {
+        var refusals: [(filter: String, error: MQTTXError)] = []
+        for (index, filter) in filters.enumerated() {
+            do {
+                try await client.subscribe(
+                    filter, qos: options.qos, noLocal: options.noLocal, retainAsPublished: options.retainAsPublished,
+                    retainHandling: options.noRetained ? .doNotSend : options.retainHandling,
+                    userProperties: connection.property.userProperties(.subscribe)
+                ) { await printer.take($0, filter: index, from: client) }
+            } catch let error as MQTTXError where error.code == .subscribeFailed || error.code == .permissionDenied {
+                refusals.append((filter, error))
+            }
+        }
+        if let first = refusals.first, refusals.count == filters.count { throw first.error }
+        for refusal in refusals { StandardError.warn("\(refusal.filter): \(refusal.error)") }
+    }
+
+    /// A client ends what it has begun itself: what the session brought is taken over before. What is queued still comes.
+    private func unsubscribe(_ client: MQTTClient, _ printer: MessagePrinter) async throws {
+        for (index, filter) in options.unsubscribe.enumerated() {
+            try await client.subscribe(filter, qos: options.qos, retainHandling: .doNotSend) { message in
+                guard !message.retain else { return message.acknowledge() }
+                await printer.take(message, filter: filters.count + index, from: client)
+            }
+            try await client.unsubscribe(
+                filter, userProperties: connection.property.userProperties(.unsubscribe))
+        }
     }
 }

@@ -19,7 +19,7 @@ struct SubscribeOptions: ParsableArguments {
     @Option(name: .shortAndLong, help: "The highest QoS at which messages come.")
     var qos: QoS = .atMostOnce
 
-    @Flag(help: "Don't send what this client publishes itself.")
+    @Flag(name: [.long, .customLong("no_local")], help: "Don't send what this client publishes itself.")
     var noLocal = false
 
     @Flag(help: "Keep the retain flag as it was published.")
@@ -42,9 +42,12 @@ struct SubscribeOptions: ParsableArguments {
 
     @OptionGroup var end: EndOptions
 
-    func check() throws {
-        for filter in topic + filterOut + unsubscribe { _ = try TopicFilter(filter) }
+    mutating func validate() throws {
         if retainedOnly, noRetained { throw ValidationError("--retained-only and -R exclude each other") }
+    }
+
+    func checkFilters() throws {
+        for filter in topic + filterOut + unsubscribe { _ = try TopicFilter(filter) }
     }
 }
 

@@ -74,3 +74,23 @@ struct CountArgument: ExpressibleByArgument, Sendable {
 
     var defaultValueDescription: String { "\(count)" }
 }
+
+/// What carries the packets, as EMQX's MQTTX says it.
+enum ProtocolArgument: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case mqtt, mqtts, ws, wss
+
+    var isTLS: Bool { self == .mqtts || self == .wss }
+    var isWebSocket: Bool { self == .ws || self == .wss }
+}
+
+/// `NAME:VALUE`; a space may follow the colon.
+struct NamedValue: ExpressibleByArgument, Sendable {
+    let name: String
+    let value: String
+
+    init?(argument: String) {
+        guard let colon = argument.firstIndex(of: ":") else { return nil }
+        name = String(argument[..<colon])
+        value = argument[argument.index(after: colon)...].trimmingPrefix(" ").description
+    }
+}

@@ -18,10 +18,14 @@ extension ConnectionOptions {
             try await Self.connectFirst(client)
             do {
                 let result = try await body(client)
-                await client.disconnect(reasonCode: .success, sessionExpiry: expiryAtDisconnect, drain: .seconds(5))
+                await client.disconnect(
+                    reasonCode: .success, sessionExpiry: expiryAtDisconnect,
+                    userProperties: property.userProperties(.disconnect), drain: .seconds(5))
                 return result
             } catch {
-                await client.disconnect(reasonCode: .success, sessionExpiry: expiryAtDisconnect)
+                await client.disconnect(
+                    reasonCode: .success, sessionExpiry: expiryAtDisconnect,
+                    userProperties: property.userProperties(.disconnect))
                 throw error
             }
         }
@@ -37,13 +41,16 @@ extension ConnectionOptions {
 
     /// Says aloud what a person has to know.
     private static func report(_ notices: AsyncStream<Notice>) async {
+        var isRestored = false
         for await notice in notices {
             switch notice {
             case .unverifiedPeer(let host):
                 StandardError.warn("the connection to \(host) is encrypted, but who answers there is not verified")
             case .connectionLost(let error):
+                isRestored = true
                 StandardError.progress("\(error)")
-            case .subscriptionRefused(let filter, let error):
+            // At first it is an error of the command itself.
+            case .subscriptionRefused(let filter, let error) where isRestored:
                 StandardError.warn("\(filter): \(error)")
             case .messageDropped(let topic, _, let reason):
                 StandardError.warn("a message of \(topic) was dropped: \(reason)")

@@ -12,28 +12,35 @@ extension ConnectionOptions {
     func config(reconnects: Bool) throws -> MQTTConfig {
         let tls = try tlsConfig()
         var config = MQTTConfig(
-            brokerHost: try host ?? url?.host ?? Environment.value("HOST") ?? "127.0.0.1",
-            brokerPort: try (port?.port ?? url?.port ?? Environment.value("PORT", as: PortArgument.self)?.port)
-                ?? (tls.enabled ? 8_883 : 1_883),
+            brokerHost: try host ?? address?.host ?? Environment.value("HOST") ?? "127.0.0.1",
+            brokerPort: try givenPort() ?? (tls.enabled ? Self.tlsPort : 1_883),
             clientID: clientID,
             keepAlive: .seconds(Int64(try keepalive ?? Environment.value("KEEPALIVE") ?? 60)),
-            cleanSession: !disableCleanSession,
+            cleanSession: !keepsSession,
             version: try version(),
             tls: tls,
             auth: AuthConfig(
-                username: username ?? url?.username ?? Environment.text("USERNAME"),
-                password: password ?? url?.password ?? Environment.text("PASSWORD")),
+                username: username ?? address?.username ?? Environment.text("USERNAME"),
+                password: password ?? address?.password ?? Environment.text("PASSWORD")),
             reconnect: ReconnectConfig(enabled: reconnects, interval: .seconds(1), maxInterval: .seconds(30)),
             will: try will.will(property),
             maxPayloadSize: Self.largestPayload,
-            logger: ConsoleLogHandler.logger(isDebugging: debug))
+            logger: ConsoleLogHandler.logger(isDebugging: debug || Environment.isOn("DEBUG")))
         config.sessionExpiry =
             try sessionExpiry?.duration ?? Environment.value("SESSION_EXPIRY", as: ExpiryArgument.self)?.duration
-            ?? (disableCleanSession ? ExpiryArgument.forever.duration : nil)
+            ?? (keepsSession ? ExpiryArgument.forever.duration : nil)
         config.transport = transport
-        config.proxy = proxy?.proxy
+        config.proxy = try (proxy ?? Environment.value("PROXY"))?.proxy
+        if let receiveMaximum { config.receiveMaximum = receiveMaximum }
+        if let topicAliasMaximum { config.topicAliasMaximum = topicAliasMaximum }
         for assignment in property where assignment.packet == .connect { try assignment.apply(to: &config) }
         return config
+    }
+
+    private static let tlsPort = 8_883
+
+    private func givenPort() throws -> Int? {
+        try port?.port ?? address?.port ?? Environment.value("PORT", as: PortArgument.self)?.port
     }
 
     private var clientID: String {
@@ -54,14 +61,36 @@ extension ConnectionOptions {
         let cert = cert ?? Environment.text("CERT")
         let key = key ?? Environment.text("KEY")
         let insecure = insecure || Environment.isOn("INSECURE")
-        let isWanted =
-            tls || tlsUseOsCerts || url?.isTLS == true || cafile != nil || cert != nil || key != nil || insecure
-            || tlsVersion != nil || !tlsAlpn.isEmpty || ciphers != nil || Environment.isOn("TLS")
-        return TLSConfig(
-            enabled: isWanted, caCerts: cafile, certFile: cert, keyFile: key,
+        let isOn =
+            tls || tlsUseOsCerts || `protocol`?.isTLS == true || address?.isTLS == true || Environment.isOn("TLS")
+        let isImplied =
+            cafile != nil || capath != nil || cert != nil || key != nil || insecure || tlsVersion != nil
+            || !tlsAlpn.isEmpty || ciphers != nil
+        // The port that is registered for MQTT over TLS means it, unless something else carries the packets.
+        let isUnderstood = try transport == .tcp && address == nil && givenPort() == Self.tlsPort
+        var config = TLSConfig(
+            enabled: isOn || isImplied || isUnderstood, caCerts: cafile, certFile: cert, keyFile: key,
             verifyMode: insecure ? .none : .required, checkHostname: !insecure,
             applicationProtocols: tlsAlpn.isEmpty ? nil : tlsAlpn,
             minimumVersion: tlsVersion == "tlsv1.3" ? .v1_3 : .v1_2, cipherSuites: try ciphers.map(Self.cipherSuites))
+        if let capath { config.caCertificates = try Self.certificates(in: capath, and: cafile) }
+        return config
+    }
+
+    /// All the certificates in the files of a directory, and those in a file beside.
+    private static func certificates(in directory: String, and file: String?) throws -> [UInt8] {
+        let folder = URL(fileURLWithPath: directory, isDirectory: true)
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
+            throw ValidationError("--capath: cannot read \(directory)")
+        }
+        let files =
+            names.sorted().map { folder.appendingPathComponent($0) }
+            + (file.map { [URL(fileURLWithPath: $0)] } ?? [])
+        // A directory holds the same certificate under several names.
+        let texts = Set(files.compactMap { try? String(contentsOf: $0, encoding: .utf8) })
+        let certificates = texts.filter { $0.contains("-----BEGIN CERTIFICATE-----") }
+        guard !certificates.isEmpty else { throw ValidationError("--capath: no certificate is in \(directory)") }
+        return Array(certificates.sorted().joined(separator: "\n").utf8)
     }
 
     /// Names as registered (`TLS_ECDHE_…`) or in OpenSSL's notation (`ECDHE-…`), between colons or commas.
@@ -82,8 +111,12 @@ extension ConnectionOptions {
     private var transport: Transport {
         if let unix = unix ?? Environment.text("UNIX") { return .unixSocket(path: unix) }
         let path = wsPath ?? Environment.text("WS_PATH")
-        if ws || wsPath != nil || url?.isWebSocket == true || Environment.isOn("WS") {
-            return .webSocket(path: path ?? "/mqtt")
+        let isWebSocket =
+            ws || wsPath != nil || !wsHeader.isEmpty || `protocol`?.isWebSocket == true
+            || address?.isWebSocket == true || Environment.isOn("WS")
+        if isWebSocket {
+            let headers = wsHeader.map { ($0.name, $0.value) }
+            return .webSocket(path: path ?? "/mqtt", headers: Dictionary(headers) { $1 })
         }
         return .tcp
     }

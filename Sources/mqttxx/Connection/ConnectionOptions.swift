@@ -9,7 +9,7 @@ struct ConnectionOptions: ParsableArguments {
         help: "The broker's host. (default: 127.0.0.1)")
     var host: String?
 
-    @Option(name: .shortAndLong, help: "The broker's port. (default: 1883; 8883 with TLS)")
+    @Option(name: .shortAndLong, help: "The broker's port; 8883 by itself asks for TLS. (default: 1883; 8883 with TLS)")
     var port: PortArgument?
 
     @Option(
@@ -26,7 +26,7 @@ struct ConnectionOptions: ParsableArguments {
     var username: String?
 
     @Option(
-        name: [.customShort("P"), .long], parsing: .unconditional,
+        name: [.customShort("P"), .long, .customLong("pw")], parsing: .unconditional,
         help: "The password. MQTTXX_PASSWORD keeps it out of the list of processes.")
     var password: String?
 
@@ -34,7 +34,7 @@ struct ConnectionOptions: ParsableArguments {
     var keepalive: UInt16?
 
     @Option(
-        name: [.customShort("V"), .long],
+        name: [.customShort("V"), .long, .customLong("protocol-version")],
         help: "The version of MQTT: 5, 3.1.1, mqttv5 or mqttv311. (default: 5, and 3.1.1 where it is refused)")
     var mqttVersion: VersionArgument?
 
@@ -55,6 +55,9 @@ struct ConnectionOptions: ParsableArguments {
         name: [.long, .customLong("ca")], parsing: .unconditional,
         help: "Encrypt, and trust the authorities in this file.")
     var cafile: String?
+
+    @Option(parsing: .unconditional, help: "Encrypt, and trust the authorities in the files of this directory.")
+    var capath: String?
 
     @Option(parsing: .unconditional, help: "File with the client's certificate.")
     var cert: String?
@@ -79,6 +82,12 @@ struct ConnectionOptions: ParsableArguments {
     @Flag(help: .hidden)
     var tlsUseOsCerts = false
 
+    @Option(help: .hidden)
+    var keyform: String?
+
+    @Option(help: "What carries the packets: mqtt, mqtts, ws or wss.")
+    var `protocol`: ProtocolArgument?
+
     @Flag(help: "Connect by WebSocket.")
     var ws = false
 
@@ -86,6 +95,11 @@ struct ConnectionOptions: ParsableArguments {
         name: [.long, .customLong("path")], parsing: .unconditional, help: "The path of the WebSocket. (default: /mqtt)"
     )
     var wsPath: String?
+
+    @Option(
+        name: [.long, .customLong("ws-headers")], parsing: .unconditionalSingleValue,
+        help: "A header of the WebSocket's request, NAME:VALUE. (repeatable)")
+    var wsHeader: [NamedValue] = []
 
     @Option(parsing: .unconditional, help: "Connect to this Unix socket.")
     var unix: String?
@@ -109,20 +123,49 @@ struct ConnectionOptions: ParsableArguments {
             valueName: "packet> <name> <value"))
     var property: [PropertyAssignment] = []
 
+    @Option(help: "How many unacknowledged messages the broker may send at once, in MQTT 5.0. (default: 1000)")
+    var receiveMaximum: UInt16?
+
+    @Option(help: "How many topic aliases the broker may use, in MQTT 5.0. (default: 16)")
+    var topicAliasMaximum: UInt16?
+
     @Flag(help: .hidden)
     var nodelay = false
+
+    @Flag(help: "Print no errors and no warnings.")
+    var quiet = false
 
     @Flag(name: .shortAndLong, help: "Tell what happens, on standard error.")
     var debug = false
 
+    /// The URL, from the command line or the environment.
+    var address: BrokerURL? { url ?? (try? Environment.value("URL")) }
+
     mutating func validate() throws {
-        if disableCleanSession, (id ?? Environment.text("ID")) == nil, idPrefix == nil {
+        if id != nil, idPrefix != nil { throw ValidationError("-i and -I exclude each other") }
+        if keepsSession, (id ?? Environment.text("ID")) == nil, idPrefix == nil {
             throw ValidationError("-c keeps a session, and needs -i to find it again")
         }
         if will.topic == nil, will.isGiven { throw ValidationError("a will needs --will-topic") }
+        try validateTLS()
+        if receiveMaximum == 0 { throw ValidationError("--receive-maximum is 1 to 65535") }
+        _ = try Environment.value("URL", as: BrokerURL.self)
+        for assignment in property { try assignment.check() }
+        StandardError.isQuiet = quiet
+    }
+
+    private func validateTLS() throws {
         if let tlsVersion, !["tlsv1.2", "tlsv1.3"].contains(tlsVersion) {
             throw ValidationError("--tls-version is tlsv1.2 or tlsv1.3")
         }
-        for assignment in property { try assignment.check() }
+        if let keyform, keyform != "pem" { throw ValidationError("--keyform is pem; engines are not supported") }
+        if ((cert ?? Environment.text("CERT")) == nil) != ((key ?? Environment.text("KEY")) == nil) {
+            throw ValidationError("--cert and --key need each other")
+        }
     }
+
+    var keepsSession: Bool { disableCleanSession || Environment.isOn("DISABLE_CLEAN_SESSION") }
+
+    /// What `-D subscribe subscription-identifier` says.
+    var subscriptionIdentifier: Int? { property.compactMap(\.subscriptionIdentifier).last }
 }

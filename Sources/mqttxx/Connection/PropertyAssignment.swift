@@ -15,7 +15,16 @@ struct PropertyAssignment: ExpressibleByArgument, Sendable {
     let name: String
     let values: [String]
 
-    static func joined(_ words: ArraySlice<String>) -> String { words.joined(separator: String(separator)) }
+    /// Makes one argument of them.
+    ///
+    /// - Throws: `ValidationError` for what is no assignment.
+    static func joined(_ words: ArraySlice<String>) throws -> String {
+        let argument = words.joined(separator: String(separator))
+        guard Self(argument: argument) != nil else {
+            throw ValidationError("-D \(words.joined(separator: " ")): a property is PACKET NAME VALUE")
+        }
+        return argument
+    }
 
     init?(argument: String) {
         var words = argument.split(separator: Self.separator, omittingEmptySubsequences: false).map(String.init)
@@ -39,8 +48,10 @@ struct PropertyAssignment: ExpressibleByArgument, Sendable {
             try apply(to: &config)
         case .disconnect where name == "session-expiry-interval":
             _ = try number(UInt32.self)
+        case .subscribe where name == "subscription-identifier":
+            guard (1...268_435_455).contains(try number(Int.self)) else { throw outOfRange }
         case .subscribe, .unsubscribe, .disconnect, .auth:
-            throw unknown
+            guard packet != .auth, name == Self.userProperty else { throw unknown }
         }
     }
 
@@ -64,6 +75,8 @@ struct PropertyAssignment: ExpressibleByArgument, Sendable {
     func apply(to config: inout MQTTConfig) throws {
         switch name {
         case "session-expiry-interval": config.sessionExpiry = .seconds(Int64(try number(UInt32.self)))
+        case "maximum-packet-size": config.maximumPacketSize = Int(try number(UInt32.self))
+        case "request-problem-information": config.requestsProblemInformation = try number(UInt8.self) != 0
         case "receive-maximum": config.receiveMaximum = try number()
         case "topic-alias-maximum": config.topicAliasMaximum = try number()
         case "request-response-information": config.requestsResponseInformation = try number(UInt8.self) != 0
@@ -76,14 +89,27 @@ struct PropertyAssignment: ExpressibleByArgument, Sendable {
         packet == .disconnect && name == "session-expiry-interval" ? UInt32(value).map { .seconds(Int64($0)) } : nil
     }
 
+    var subscriptionIdentifier: Int? {
+        packet == .subscribe && name == "subscription-identifier" ? Int(value) : nil
+    }
+
     private func number<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) throws -> Number {
-        guard let number = Number(value) else {
-            throw ValidationError("-D \(packet.rawValue) \(name): '\(value)' is not a number in range")
-        }
+        guard let number = Number(value) else { throw outOfRange }
         return number
     }
 
+    private var outOfRange: ValidationError {
+        ValidationError("-D \(packet.rawValue) \(name): '\(value)' is not a number in range")
+    }
+
     private var unknown: ValidationError {
-        ValidationError("Unknown property '-D \(packet.rawValue) \(name)'")
+        ValidationError("-D \(packet.rawValue) \(name): there is no such property, or it can't be set")
+    }
+}
+
+extension [PropertyAssignment] {
+    func userProperties(_ packet: PropertyAssignment.Packet) -> [UserProperty] {
+        filter { $0.packet == packet && $0.name == PropertyAssignment.userProperty }
+            .map { UserProperty($0.values[0], $0.values[1]) }
     }
 }

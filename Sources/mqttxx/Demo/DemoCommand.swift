@@ -23,12 +23,14 @@ struct DemoCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await endingOnSignals {
-            var config = try connection.config(reconnects: false)
-            guard !hasBroker else { return try await show(config) }
+            guard !hasBroker else { return try await show(try connection.config(reconnects: false)) }
             let broker = try await Broker.start()
-            try StandardOutput.write(line: "broker   listening on \(broker.addresses.joined(separator: ", "))")
-            config.brokerHost = "127.0.0.1"
-            config.brokerPort = broker.port
+            try Demo.say("broker", "listens on \(broker.addresses.joined(separator: ", "))")
+            // Of what is given or stands in the environment, nothing is about a broker of our own.
+            var config = MQTTConfig(brokerHost: "127.0.0.1", brokerPort: broker.port)
+            config.version = connection.mqttVersion?.version
+            config.reconnect.enabled = false
+            config.logger = ConsoleLogHandler.logger(isDebugging: connection.debug)
             do {
                 try await show(config)
             } catch {

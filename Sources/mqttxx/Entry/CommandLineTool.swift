@@ -5,6 +5,8 @@ import Foundation
 @main
 enum CommandLineTool {
     static func main() async {
+        // A reader that has gone is an error of the write, told quietly.
+        signal(SIGPIPE, SIG_IGN)
         exit(await run(Array(CommandLine.arguments.dropFirst())))
     }
 
@@ -12,17 +14,25 @@ enum CommandLineTool {
     @concurrent
     private static func run(_ arguments: [String]) async -> Int32 {
         do {
-            let parsed = try RootCommand.parseAsRoot(try Arguments.rewritten(arguments))
-            guard var command = parsed as? any AsyncParsableCommand else {
-                var command = parsed
-                try command.run()
-                return 0
-            }
-            try await command.run()
+            var command = try command(arguments)
+            try await command?.run()
             return 0
         } catch {
             return report(error)
         }
+    }
+
+    /// The command that the arguments stand for. Help and the version are thrown, as mistakes are.
+    static func command(_ arguments: [String]) throws -> (any AsyncParsableCommand)? {
+        var parsed = try RootCommand.parseAsRoot(try Arguments.rewritten(arguments))
+        if let command = parsed as? any AsyncParsableCommand { return command }
+        try parsed.run()
+        return nil
+    }
+
+    /// What is said about an error, or the help that was asked for.
+    static func text(_ error: any Error) -> String {
+        ExitStatus.of(error) == 0 ? RootCommand.fullMessage(for: error) : ExitStatus.describe(error)
     }
 
     /// Says what went wrong, in one line, and gives the exit status.
@@ -34,9 +44,9 @@ enum CommandLineTool {
         default:
             if status == 0 {
                 // Help and the version were asked for.
-                try? StandardOutput.write(line: RootCommand.fullMessage(for: error))
+                try? StandardOutput.write(line: text(error))
             } else {
-                StandardError.write("error: \(ExitStatus.describe(error))")
+                StandardError.error(text(error))
             }
         }
         return status

@@ -10,7 +10,18 @@ import Yams
 /// no-retain: true
 /// ```
 enum ConfigFile {
-    static func arguments(_ path: String) throws -> [String] {
+    /// One option as it would stand on the command line.
+    struct Option {
+        let name: String
+        let values: [String]
+
+        var words: [String] { [name] + values }
+    }
+
+    /// The options in a file; one that stands for several values comes once for each.
+    ///
+    /// - Throws: `ValidationError` in one line for what is no such file. Whether an option exists is for the parser to say.
+    static func options(_ path: String) throws -> [Option] {
         let text: String
         do {
             text = try String(contentsOfFile: path, encoding: .utf8)
@@ -18,29 +29,27 @@ enum ConfigFile {
             throw ValidationError("cannot read \(path)")
         }
         do {
-            return try arguments(yaml: text, from: path)
+            guard let node = try Yams.compose(yaml: text) else { return [] }
+            guard let mapping = node.mapping else { throw ValidationError("\(path) must hold names and values") }
+            return try mapping.flatMap { key, value in try options(key, value, path) }
         } catch let error as YamlError {
-            throw ValidationError("\(path) is not YAML: \(String(describing: error).replacing("\n", with: " "))")
+            throw ValidationError("\(path) is not YAML: \(error)")
         }
     }
 
-    private static func arguments(yaml: String, from path: String) throws -> [String] {
-        guard let node = try Yams.compose(yaml: yaml) else { return [] }
-        guard let mapping = node.mapping else { throw ValidationError("\(path) must hold names and values") }
-        return try mapping.flatMap { key, value -> [String] in
-            guard let name = key.string, name != "config" else {
-                throw ValidationError("\(path) has a name that is no option")
+    private static func options(_ key: Node, _ value: Node, _ path: String) throws -> [Option] {
+        guard let name = key.string, name != "config", !name.hasPrefix("-"), !name.contains("=") else {
+            throw ValidationError("\(path) has a name that is no option: '\(key.string ?? "")'")
+        }
+        let flag = "--" + name.replacing("_", with: "-")
+        return try (value.sequence.map(Array.init) ?? [value]).compactMap { node in
+            guard let scalar = node.scalar, scalar.string != "" || scalar.style != .plain else {
+                throw ValidationError("\(path): \(name) has no plain value")
             }
-            return try flag("--" + name.replacing("_", with: "-"), value, path)
+            guard scalar.style == .plain, let isOn = Bool.construct(from: scalar) else {
+                return Option(name: flag, values: [scalar.string])
+            }
+            return isOn ? Option(name: flag, values: []) : nil
         }
-    }
-
-    private static func flag(_ flag: String, _ value: Node, _ path: String) throws -> [String] {
-        if let sequence = value.sequence { return try sequence.flatMap { try self.flag(flag, $0, path) } }
-        guard let scalar = value.scalar else {
-            throw ValidationError("\(path): \(flag.dropFirst(2)) has no plain value")
-        }
-        if scalar.style == .plain, let isOn = Bool.construct(from: scalar) { return isOn ? [flag] : [] }
-        return [flag, scalar.string]
     }
 }

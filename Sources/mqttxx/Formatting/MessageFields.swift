@@ -2,59 +2,52 @@ import MQTTX
 
 /// What the fields of a format stand for in one message.
 struct MessageFields {
+    static let letters = "tpqrlmxXjJIUCDEFPRSA"
+
     private let message: MQTTMessage
     private let time: WallTime
-    private let isPretty: Bool
+    private let json: MessageJSON
 
-    init(_ message: MQTTMessage, _ time: WallTime, isPretty: Bool) {
+    init(_ message: MQTTMessage, _ time: WallTime, _ json: MessageJSON) {
         self.message = message
         self.time = time
-        self.isPretty = isPretty
+        self.json = json
     }
 
-    func text(_ letter: Character) -> String {
+    /// Only some fields have a layout; the others come out as they are.
+    func write(_ letter: Character, _ layout: FieldLayout, to result: inout ByteBuffer) {
         let properties = message.properties
-        return switch letter {
-        case "t": message.topic
-        case "p": String(buffer: message.payload)
-        case "q": "\(message.qos.rawValue)"
-        case "r": message.retain ? "1" : "0"
-        case "d": message.dup ? "1" : "0"
-        case "l": "\(message.payload.readableBytes)"
-        case "m": "\(message.packetID ?? 0)"
-        case "x": hexadecimal("0123456789abcdef")
-        case "X": hexadecimal("0123456789ABCDEF")
-        case "j": json(parsesPayload: false)
-        case "J": json(parsesPayload: true)
-        case "I": time.iso8601
-        case "U": time.seconds
-        case "A": properties.topicAlias.map { "\($0)" } ?? ""
-        case "C": properties.contentType ?? ""
-        case "D": properties.correlationData.map { String(buffer: $0) } ?? ""
-        case "E": properties.messageExpiryInterval.map { "\($0)" } ?? ""
-        case "F": properties.payloadFormatIndicator.map { "\($0)" } ?? ""
-        case "P": properties.userProperties.map { "\($0.name):\($0.value)" }.joined(separator: " ")
-        case "R": properties.responseTopic ?? ""
-        case "S": properties.subscriptionIdentifiers.map { "\($0)" }.joined(separator: " ")
-        default: ""
+        switch letter {
+        case "t": layout.write(text: message.topic, to: &result)
+        case "p": layout.write(payload: message.payload, to: &result)
+        case "q": result.writeString("\(message.qos.rawValue)")
+        case "r": result.writeString(message.retain ? "1" : "0")
+        case "l": layout.write(number: message.payload.readableBytes, to: &result)
+        case "m": layout.write(number: Int(message.packetID ?? 0), to: &result)
+        case "x": layout.write(hexadecimal: message.payload, "0123456789abcdef", to: &result)
+        case "X": layout.write(hexadecimal: message.payload, "0123456789ABCDEF", to: &result)
+        case "j": result.writeString(json.text(message, time))
+        case "J": writeParsed(to: &result)
+        case "I": layout.write(text: time.iso8601, to: &result)
+        case "U": result.writeString(time.seconds)
+        case "A": layout.write(number: properties.topicAlias.map(Int.init), to: &result)
+        case "C": layout.write(text: properties.contentType ?? "", to: &result)
+        case "D": if let data = properties.correlationData { result.writeImmutableBuffer(data) }
+        case "E": layout.write(number: properties.messageExpiryInterval.map(Int.init), to: &result)
+        case "F": layout.write(number: properties.payloadFormatIndicator.map(Int.init), to: &result)
+        case "P":
+            result.writeString(properties.userProperties.map { "\($0.name):\($0.value)" }.joined(separator: " "))
+        case "R": if let topic = properties.responseTopic { layout.write(text: topic, to: &result) }
+        case "S": layout.write(number: json.subscriptionIdentifier(message), to: &result)
+        default: break
         }
     }
 
-    private func json(parsesPayload: Bool) -> String {
-        let value = MessageJSON.value(message, time, parsesPayload: parsesPayload)
-        return isPretty ? MessageJSON.pretty(value) : value.description
-    }
-
-    private func hexadecimal(_ digits: StaticString) -> String {
-        let bytes = message.payload.readableBytesView
-        return digits.withUTF8Buffer { digits in
-            String(unsafeUninitializedCapacity: bytes.count * 2) { text in
-                for (index, byte) in bytes.enumerated() {
-                    text[index * 2] = digits[Int(byte >> 4)]
-                    text[index * 2 + 1] = digits[Int(byte & 15)]
-                }
-                return bytes.count * 2
-            }
+    private func writeParsed(to result: inout ByteBuffer) {
+        guard let text = json.parsedText(message, time) else {
+            StandardError.warn("a message of \(message.topic) is not JSON")
+            return
         }
+        result.writeString(text)
     }
 }

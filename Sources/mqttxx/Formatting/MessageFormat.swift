@@ -1,33 +1,21 @@
 import ArgumentParser
-import Foundation
 import MQTTX
 
 /// How a message is printed: text with `%` fields, `@` fields for the time, and escapes, as mosquitto_sub has them.
 struct MessageFormat: ExpressibleByArgument, Sendable {
-    enum Piece: Sendable {
+    private enum Piece: Sendable {
         case text(String)
-        case field(Character, Padding)
+        case field(Character, FieldLayout)
         case time(Character)
     }
 
-    struct Padding: Sendable {
-        var width = 0
-        var isLeft = false
-        var isZero = false
-    }
-
-    static let payload = MessageFormat(pieces: [.field("p", Padding())])
-    static let verbose = MessageFormat(pieces: [.field("t", Padding()), .text(" "), .field("p", Padding())])
-    static let json = MessageFormat(pieces: [.field("j", Padding())])
-
-    private static let fields = "tpqrlmxXjJIUCDEFPRSAd"
-    private static let widest = 10_000
+    static let json = MessageFormat(pieces: [.field("j", FieldLayout())])
 
     private var pieces: [Piece]
-    var isPretty = false
 
     private init(pieces: [Piece]) { self.pieces = pieces }
 
+    /// Nil for what is no format.
     init?(argument: String) {
         pieces = []
         var rest = argument[...]
@@ -48,7 +36,7 @@ struct MessageFormat: ExpressibleByArgument, Sendable {
         }
     }
 
-    mutating func append(_ text: String) {
+    private mutating func append(_ text: String) {
         if case .text(let before) = pieces.last {
             pieces[pieces.count - 1] = .text(before + text)
         } else {
@@ -57,18 +45,10 @@ struct MessageFormat: ExpressibleByArgument, Sendable {
     }
 
     private static func field(_ rest: inout Substring) -> Piece? {
-        var padding = Padding()
-        while let flag = rest.first, flag == "-" || flag == "0" {
-            if flag == "-" { padding.isLeft = true } else { padding.isZero = true }
-            rest.removeFirst()
-        }
-        while let digit = rest.first?.wholeNumberValue {
-            padding.width = min(widest, padding.width * 10 + digit)
-            rest.removeFirst()
-        }
+        let layout = FieldLayout(&rest)
         guard let letter = rest.popFirst() else { return nil }
         if letter == "%" { return .text("%") }
-        return fields.contains(letter) ? .field(letter, padding) : nil
+        return MessageFields.letters.contains(letter) ? .field(letter, layout) : nil
     }
 
     private static func escape(_ character: Character?) -> String? {
@@ -85,28 +65,16 @@ struct MessageFormat: ExpressibleByArgument, Sendable {
         }
     }
 
-    /// The message, printed.
-    func bytes(_ message: MQTTMessage) -> ByteBuffer {
+    /// Adds the message, printed.
+    func write(_ message: MQTTMessage, _ json: MessageJSON, to result: inout ByteBuffer) {
         let time = WallTime.now()
-        var result = ByteBuffer()
+        let fields = MessageFields(message, time, json)
         for piece in pieces {
             switch piece {
             case .text(let text): result.writeString(text)
             case .time(let conversion): result.writeString(time.formatted("%\(conversion)"))
-            case .field("p", let padding) where padding.width == 0: result.writeImmutableBuffer(message.payload)
-            case .field(let letter, let padding):
-                result.writeString(padding.apply(MessageFields(message, time, isPretty: isPretty).text(letter)))
+            case .field(let letter, let layout): fields.write(letter, layout, to: &result)
             }
         }
-        return result
-    }
-}
-
-extension MessageFormat.Padding {
-    fileprivate func apply(_ text: String) -> String {
-        let missing = width - text.count
-        guard missing > 0 else { return text }
-        let fill = String(repeating: isZero && !isLeft ? "0" : " ", count: missing)
-        return isLeft ? text + fill : fill + text
     }
 }

@@ -3,30 +3,36 @@ import MQTTX
 /// Prints the messages that are wanted, up to a number.
 actor MessagePrinter {
     private let options: SubscribeOptions
-    private let format: MessageFormat
+    private let style: MessageStyle
+    private let share: Double
     private let ending: Ending
     /// Where filters overlap, a message that several match is printed for the first of them alone.
     private let filters: [TopicFilter]
     private let filteredOut: [TopicFilter]
-    private var printed = 0
-    private var isFinished = false
+    private var count = 0
+    private var isFinished: Bool
 
-    init(options: SubscribeOptions, format: MessageFormat, filters: [String], ending: Ending) {
+    /// - Parameter share: the part of the messages that is printed, up to 1; the choice is random.
+    init(options: SubscribeOptions, style: MessageStyle, share: Double, filters: [String], ending: Ending) {
         self.options = options
-        self.format = format
+        self.style = style
+        self.share = share
         self.ending = ending
         self.filters = filters.compactMap { try? TopicFilter($0) }
+        // Only the subscriptions are wanted then; what comes is for a later connection of the session.
+        isFinished = options.exitWhenSubscribed
         filteredOut = options.filterOut.compactMap { try? TopicFilter($0) }
     }
 
-    /// - Returns: whether the message was one of those asked for.
-    func take(_ message: MQTTMessage, filter: Int) -> Bool {
+    func take(_ message: MQTTMessage, filter: Int, from client: MQTTClient) async {
         // What comes after the last is left to the session.
-        if isFinished { return false }
-        let isWanted = isWanted(message, filter)
-        if isWanted { write(message) }
+        if isFinished { return }
+        if isWanted(message, filter) {
+            // Before it is printed: the last one printed ends it all.
+            if options.removeRetained, message.retain { await remove(message.topic, client) }
+            write(message)
+        }
         message.acknowledge()
-        return isWanted
     }
 
     private func isWanted(_ message: MQTTMessage, _ index: Int) -> Bool {
@@ -40,14 +46,22 @@ actor MessagePrinter {
         return !filters[..<index].contains { $0.shareName == nil && $0.matches(message.topic) }
     }
 
-    private func write(_ message: MQTTMessage) {
+    private func remove(_ topic: String, _ client: MQTTClient) async {
         do {
-            try StandardOutput.write(format.bytes(message))
+            try await client.publish(topic, ByteBuffer(), qos: .atLeastOnce, retain: true)
+        } catch {
+            StandardError.warn("the retained message of \(topic) is still there: \(error)")
+        }
+    }
+
+    private func write(_ message: MQTTMessage) {
+        count += 1
+        do {
+            if share >= 1 || Double.random(in: 0..<1) < share { try StandardOutput.write(style.bytes(message)) }
         } catch {
             return finish(error)
         }
-        printed += 1
-        if let count = options.end.count, printed >= count.count { finish(nil) }
+        if let limit = options.end.count, count >= limit.count { finish(nil) }
     }
 
     private func finish(_ error: (any Error)?) {

@@ -9,7 +9,7 @@ final class Ending: Sendable {
 
     func finish(_ error: (any Error)? = nil) { continuation.finish(throwing: error) }
 
-    /// Waits until it is said, or the client has given up.
+    /// Waits until it is said, or the client has given up, or nobody reads what is printed.
     func await(_ client: MQTTClient) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -17,6 +17,7 @@ final class Ending: Sendable {
                 try Task.checkCancellation()
             }
             group.addTask { try await client.untilItEnds() }
+            group.addTask { try await StandardOutput.untilReaderHasGone() }
             defer { group.cancelAll() }
             try await group.next()
         }

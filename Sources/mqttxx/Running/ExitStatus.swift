@@ -13,6 +13,7 @@ enum ExitStatus {
         case let error as Interruption: 128 + error.signal
         case is TimeRanOut: timeRanOut
         case is BrokenPipe: 141
+        case is OutputFailure: 74
         case let error as DemoFailure: error.status
         default: RootCommand.exitCode(for: error).rawValue
         }
@@ -41,6 +42,7 @@ enum ExitStatus {
         case let error as MQTTXError: oneLine(error.description)
         case let error as FirstConnectionFailure: oneLine(error.error.description)
         case is TimeRanOut: "[TIME_RAN_OUT] the time given with -W ran out"
+        case let error as OutputFailure: "[OUTPUT_FAILED] cannot write to standard output: \(error.reason)"
         case let error as DemoFailure: oneLine("[DEMO_FAILED] \(error.message)")
         default: "[USAGE] " + oneLine(RootCommand.message(for: error))
         }
@@ -66,3 +68,8 @@ struct Interruption: Error {
 
 /// Whoever read the standard output has gone.
 struct BrokenPipe: Error {}
+
+/// The standard output can't be written to.
+struct OutputFailure: Error {
+    let reason: String
+}

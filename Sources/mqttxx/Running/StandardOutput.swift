@@ -26,7 +26,17 @@ enum StandardOutput {
             var wanted = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
             _ = poll(&wanted, 1, -1)
             return 0
-        default: throw BrokenPipe()
+        case EPIPE: throw BrokenPipe()
+        default: throw OutputFailure(reason: String(cString: strerror(errno)))
+        }
+    }
+
+    /// Waits until whoever reads the standard output has gone: a command that only prints has nothing to do any more.
+    static func untilReaderHasGone() async throws {
+        while true {
+            var stream = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+            if poll(&stream, 1, 0) > 0, stream.revents & Int16(POLLERR | POLLHUP) != 0 { throw BrokenPipe() }
+            try await Task.sleep(for: .milliseconds(250))
         }
     }
 }

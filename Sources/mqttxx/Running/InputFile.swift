@@ -4,19 +4,45 @@ import Foundation
 import MQTTX
 import Synchronization
 
-/// Reads standard input without holding a task's thread; cancelling the task ends the waiting.
-final class StandardInput: Sendable {
+/// Reads standard input, or a file, without holding a task's thread; cancelling the task ends the waiting.
+final class InputFile: Sendable {
+    static let standard = InputFile(STDIN_FILENO, name: "standard input")
     private static let chunkSize = 64 * 1024
 
-    private let queue = DispatchQueue(label: "standard input")
+    private let descriptor: Int32
+    private let name: String
+    /// Known beforehand for what is no pipe.
+    private let size: Int?
+    private let queue = DispatchQueue(label: "input")
     private let waiter = Mutex<CheckedContinuation<ByteBuffer?, Never>?>(nil)
+
+    private init(_ descriptor: Int32, name: String, size: Int? = nil) {
+        self.descriptor = descriptor
+        self.name = name
+        self.size = size
+    }
+
+    /// Opens a file; a pipe with a name may be one.
+    ///
+    /// - Throws: `ValidationError` if it can't be read.
+    convenience init(path: String) throws {
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+            throw ValidationError("cannot read \(path): it is a directory")
+        }
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw ValidationError("cannot read \(path): \(String(cString: strerror(errno)))") }
+        let size = lseek(descriptor, 0, SEEK_END)
+        lseek(descriptor, 0, SEEK_SET)
+        self.init(descriptor, name: path, size: size >= 0 ? Int(size) : nil)
+    }
 
     /// The next bytes; nil at the end.
     func chunk() async throws -> ByteBuffer? {
         let bytes = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 waiter.withLock { $0 = continuation }
-                if Task.isCancelled { answer(nil) } else { queue.async { self.answer(Self.read()) } }
+                if Task.isCancelled { answer(nil) } else { queue.async { self.answer(self.read()) } }
             }
         } onCancel: {
             answer(nil)
@@ -28,13 +54,17 @@ final class StandardInput: Sendable {
     /// All of it, up to a limit.
     func all(limit: Int) async throws -> ByteBuffer {
         var all = ByteBuffer()
+        if let size, size <= limit { all.reserveCapacity(size) }
+        try check(size ?? 0, limit)
         while var bytes = try await chunk() {
             all.writeBuffer(&bytes)
-            guard all.readableBytes <= limit else {
-                throw MQTTXError(.payloadTooLarge, "standard input has more than \(limit) bytes")
-            }
+            try check(all.readableBytes, limit)
         }
         return all
+    }
+
+    private func check(_ size: Int, _ limit: Int) throws(MQTTXError) {
+        guard size <= limit else { throw MQTTXError(.payloadTooLarge, "\(name) has more than \(limit) bytes") }
     }
 
     private func answer(_ bytes: ByteBuffer?) {
@@ -44,11 +74,11 @@ final class StandardInput: Sendable {
         }?.resume(returning: bytes)
     }
 
-    private static func read() -> ByteBuffer? {
+    private func read() -> ByteBuffer? {
         var bytes = ByteBuffer()
-        let count = bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: chunkSize) { space in
+        let count = bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.chunkSize) { space in
             while true {
-                let count = Foundation.read(STDIN_FILENO, space.baseAddress, chunkSize)
+                let count = Foundation.read(descriptor, space.baseAddress, Self.chunkSize)
                 if count < 0, errno == EINTR { continue }
                 return max(0, count)
             }
@@ -59,7 +89,7 @@ final class StandardInput: Sendable {
 
 /// Standard input line by line, without the line ends.
 struct InputLines {
-    private let input = StandardInput()
+    private let input = InputFile.standard
     private var buffer = ByteBuffer()
     private var isAtEnd = false
     private let limit: Int
