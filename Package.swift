@@ -164,7 +164,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["TestSupport", "mqttxx", "MQTTXBroker", "MQTTX"],
+            dependencies: ["mqttxx", "MQTTNetwork", "MQTTXBroker", "MQTTX"],
             swiftSettings: settings),
         .testTarget(
             name: "InteropTests",

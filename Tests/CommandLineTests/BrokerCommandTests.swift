@@ -1,27 +1,267 @@
 import Foundation
+import MQTTXBroker
 import Testing
 
-@Suite("The broker as a command", .timeLimit(.minutes(2)), .serialized)
+@Suite("broker", .timeLimit(.minutes(2)))
 struct BrokerCommandTests {
-    @Test("SIGHUP has the ACL file read again, and a file that can't be used changes nothing")
-    func reload() async throws {
-        let file = FileManager.default.temporaryDirectory.appending(path: "acl-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: file) }
-        func write(_ rules: String) throws { try rules.write(to: file, atomically: true, encoding: .utf8) }
-        try write("topic read a\n")
-        let broker = try RunningTool(["broker", "--port", "0", "--acl-file", file.path])
-        let port = try #require(await broker.nextLine()?.split(separator: ":").last.map(String.init))
-        func publishes() async throws -> Bool {
-            try await Tool.run(["pub", "-p", port, "-t", "a", "-m", "x", "-q", "1"]).status == 0
+    /// Runs the body beside a broker that has said where it listens.
+    private func withBroker(
+        _ options: [String], listeners: Int = 1, _ body: ([String]) async throws -> Void
+    ) async throws {
+        let broker = try RunningTool(["broker"] + options)
+        var lines: [String] = []
+        for await line in broker.lines {
+            lines.append(line)
+            if lines.count == listeners { break }
         }
-        #expect(try await !publishes())
-        try write("topic write a\n")
-        broker.hangUp()
-        while try await !publishes() {}
-        try write("nonsense\n")
-        broker.hangUp()
-        #expect(try await publishes())
+        if lines.count < listeners { Issue.record("it ended: \(await broker.result().errors)") }
+        try #require(lines.count == listeners)
+        try await body(lines)
         broker.terminate()
-        #expect(await broker.status() == 0)
+        let result = await broker.result()
+        #expect(result.status == 0)
+        #expect(result.lines.count == listeners)
+    }
+
+    private func port(_ line: String) throws -> String {
+        try #require(line.firstMatch(of: /:([0-9]+)( tls| ws| wss)?$/).map { String($0.output.1) })
+    }
+
+    @Test("One line a listener says where, with several of each kind, and all of them work")
+    func listeners() async throws {
+        try await withCertificates { files in
+            let options = [
+                "--port", "0", "--port", "0", "--ws-port", "0", "--tls-port", "0", "--wss-port", "0", "--unix",
+                files.file("s"),
+                "--cert", files.file("server.pem"), "--key", files.file("server.key"),
+            ]
+            try await withBroker(options, listeners: 6) { lines in
+                let shapes = lines.map { $0.replacing(/:[0-9]+/, with: ":N") }
+                #expect(
+                    shapes == [
+                        "listening on 127.0.0.1:N", "listening on 127.0.0.1:N", "listening on 127.0.0.1:N ws",
+                        "listening on 127.0.0.1:N tls", "listening on 127.0.0.1:N wss",
+                        "listening on unix:\(files.file("s"))",
+                    ])
+                let ca = ["--cafile", files.file("ca.pem")]
+                for (index, more) in [[], [], ["--ws"], ca, ca + ["--ws"]].enumerated() {
+                    let pub = try await Tool.run(
+                        ["pub", "-t", "a", "-m", "x", "-q", "1", "-p", try port(lines[index])] + more)
+                    #expect(pub.status == 0, "\(lines[index]): \(pub.errors)")
+                }
+                let unix = try await Tool.run(["pub", "-t", "a", "-m", "x", "-q", "1", "--unix", files.file("s")])
+                #expect(unix.status == 0, "\(unix.errors)")
+            }
+        }
+    }
+
+    @Test("IPv6, and several hosts", arguments: [["-h", "::1"], ["--host", "::1", "--host", "127.0.0.1"]])
+    func hosts(_ options: [String]) async throws {
+        try await withBroker(["--port", "0"] + options, listeners: options.count / 2) { lines in
+            let port = try port(lines[0])
+            #expect(lines[0] == "listening on [::1]:\(port)")
+            let pub = try await Tool.run(["pub", "-h", "::1", "-p", port, "-t", "a", "-m", "x", "-q", "1"])
+            #expect(pub.status == 0, "\(pub.errors)")
+            let url = try await Tool.run(["pub", "-L", "mqtt://[::1]:\(port)/a", "-m", "x", "-q", "1"])
+            #expect(url.status == 0, "\(url.errors)")
+        }
+    }
+
+    @Test("A client certificate is asked for where --require-client-cert says so")
+    func clientCertificates() async throws {
+        try await withCertificates { files in
+            let options = [
+                "--no-tcp", "--tls-port", "0", "--cert", files.file("server.pem"), "--key", files.file("server.key"),
+                "--cafile",
+                files.file("ca.pem"), "--require-client-cert",
+            ]
+            try await withBroker(options) { lines in
+                let common = [
+                    "pub", "-t", "a", "-m", "x", "-q", "1", "-p", try port(lines[0]), "--cafile", files.file("ca.pem"),
+                ]
+                let without = try await Tool.run(common)
+                #expect(without.status == 10, "\(without.errors)")
+                let with = try await Tool.run(
+                    common + ["--cert", files.file("client.pem"), "--key", files.file("client.key")])
+                #expect(with.status == 0, "\(with.errors)")
+            }
+        }
+    }
+
+    @Test("Who may come in and what they may do: password file, ACL file, --no-anonymous")
+    func access() async throws {
+        try await withTemporaryDirectory { directory in
+            let passwords = directory.file("passwords")
+            _ = try directory.write("passwords", "")
+            let made = try await Tool.run(
+                ["-b", passwords, "me", "secret"], program: try #require(Tool.program("mosquitto_passwd")))
+            #expect(made.status == 0, "\(made.errors)")
+            let rules = try directory.write("rules", "user me\ntopic readwrite mine/#\n")
+            try await withBroker(
+                ["--port", "0", "--password-file", passwords, "--acl-file", rules, "--no-anonymous"]
+            ) { lines in
+                let common = ["pub", "-m", "x", "-q", "1", "-p", try port(lines[0])]
+                for (more, status) in [
+                    (["-t", "mine/a", "-u", "me", "-P", "secret"], 0),
+                    (["-t", "mine/a", "-u", "me", "-P", "wrong"], 40),
+                    (["-t", "mine/a"], 40), (["-t", "other", "-u", "me", "-P", "secret"], 40),
+                ] as [([String], Int32)] {
+                    let pub = try await Tool.run(common + more)
+                    #expect(pub.status == status, "\(more): \(pub.errors)")
+                }
+            }
+        }
+    }
+
+    /// A limit, what is done against it, and how that ends.
+    struct Limit: Sendable {
+        let options: [String]
+        let command: [String]
+        let status: Int32
+        var error = ""
+    }
+
+    @Test(
+        "Every limit can be set, and holds",
+        arguments: [
+            Limit(
+                options: ["--max-packet-size", "1000"], command: ["pub", "-t", "a", "-m", long(2_000)], status: 20,
+                error: "PACKET_TOO_LARGE"),
+            Limit(
+                options: ["--max-payload", "1000"], command: ["pub", "-t", "a", "-q", "1", "-m", long(2_000)],
+                status: 10),
+            Limit(
+                options: ["--max-payload", "1000"], command: ["pub", "-t", "a", "-q", "1", "-m", long(1_000)], status: 0
+            ),
+            Limit(options: ["--max-qos", "1"], command: ["pub", "-t", "a", "-m", "x", "-q", "2"], status: 10),
+            Limit(options: ["--max-qos", "1"], command: ["pub", "-t", "a", "-m", "x", "-q", "1"], status: 0),
+            Limit(options: ["--no-retain"], command: ["pub", "-t", "a", "-m", "x", "-r", "-q", "1"], status: 10),
+            Limit(options: ["--no-wildcards"], command: ["sub", "-t", "a/#", "-E"], status: 10),
+            Limit(options: ["--no-shared"], command: ["sub", "-t", "$share/g/a", "-E"], status: 10),
+            Limit(options: ["--deny-subscribe", "a/b"], command: ["sub", "-t", "a/b", "-E"], status: 40),
+            Limit(options: ["--deny-subscribe", "a/b"], command: ["sub", "-t", "a/#", "-E"], status: 0),
+            Limit(
+                options: ["--max-client-id-length", "3"], command: ["pub", "-t", "a", "-m", "x", "-i", "four"],
+                status: 10),
+            Limit(options: ["--max-subscriptions", "1"], command: ["sub", "-t", "a", "-E"], status: 0),
+            Limit(
+                options: [
+                    "--max-inflight", "5", "--max-queued", "5", "--max-queued-bytes", "5000", "--receive-maximum", "20",
+                    "--topic-alias-maximum", "10", "--session-expiry-limit", "10", "--max-keepalive", "10",
+                    "--max-sessions", "10",
+                    "--max-retained", "10", "--max-retained-bytes", "1000", "--connect-timeout", "5", "--stall-timeout",
+                    "2",
+                    "--response-information", "r", "--sys-interval", "0", "--threads", "1", "--drop-oldest",
+                ], command: ["bench", "pub", "-t", "a", "-q", "1", "-C", "100"], status: 0),
+        ])
+    func limits(_ limit: Limit) async throws {
+        try await withBroker(["--port", "0"] + limit.options) { lines in
+            let result = try await Tool.run(limit.command + ["-p", try port(lines[0])])
+            #expect(result.status == limit.status, "\(limit.options): \(result.errors)")
+            #expect(limit.error.isEmpty || result.errors.contains(limit.error))
+        }
+    }
+
+    private static func long(_ count: Int) -> String { String(repeating: "x", count: count) }
+
+    @Test("--max-connections turns away one more, and takes one again when one has gone")
+    func connections() async throws {
+        try await withBroker(["--port", "0", "--max-connections", "1"]) { lines in
+            let port = try port(lines[0])
+            let sub = try RunningTool(["sub", "-t", "a", "-t", "$SYS/broker/version", "-v", "-p", port])
+            #expect(await sub.nextLine() != nil)
+            let refused = try await Tool.run(["pub", "-t", "a", "-m", "x", "-p", port])
+            #expect(refused.status == 10, "\(refused.errors)")
+            sub.interrupt()
+            #expect(await sub.status() == 130)
+            let taken = try await Tool.run(["pub", "-t", "a", "-m", "x", "-q", "1", "-p", port])
+            #expect(taken.status == 0, "\(taken.errors)")
+        }
+    }
+
+    @Test("A file holds the same options in YAML; the command line takes their place")
+    func configFile() async throws {
+        try await withTemporaryDirectory { directory in
+            let text =
+                "port: [0, 0]\nws_port: 0\nno-retain: true\nno-shared: false\nmax-qos: 1\ndeny-subscribe: ['a/#', b]\n"
+            let path = try directory.write("broker.yaml", text)
+            try await withBroker(["--config", path], listeners: 3) { lines in
+                #expect(lines[2].hasSuffix(" ws"))
+                let port = try port(lines[1])
+                for (command, status) in [
+                    (["pub", "-t", "a", "-m", "x", "-q", "2"], 10),
+                    (["pub", "-t", "a", "-m", "x", "-q", "1", "-r"], 10),
+                    (["sub", "-t", "a/#", "-E"], 40), (["sub", "-t", "b", "-E"], 40), (["sub", "-t", "c", "-E"], 0),
+                ] as [([String], Int32)] {
+                    let result = try await Tool.run(command + ["-p", port])
+                    #expect(result.status == status, "\(command): \(result.errors)")
+                }
+            }
+            try await withBroker(["--config=\(path)", "-p", "0", "--max-qos", "2", "--ws-port=0"], listeners: 2) {
+                lines in
+                let pub = try await Tool.run(["pub", "-t", "a", "-m", "x", "-q", "2", "-p", try port(lines[0])])
+                #expect(pub.status == 0, "\(pub.errors)")
+            }
+        }
+    }
+
+    @Test(
+        "A file with options that is none, or knows others, is one line and exit code 64",
+        arguments: [
+            ("nonsense: 1", "nonsense"), ("port: x", "port"), ("port: {a: 1}", "port"), ("- port", "names"),
+            ("port: [", "YAML"),
+            ("config: x", "config"), ("port:", "port"), ("max-qos: 7", "max-qos"), ("\"-p\": 0", "-p"),
+            ("a=b: 1", "a=b"),
+        ])
+    func badConfigFile(_ text: String, _ name: String) async throws {
+        try await withTemporaryDirectory { directory in
+            let path = try directory.write("broker.yaml", text)
+            let ending = try #require(Tool.ending(["broker", "--config", path]))
+            #expect(ending.status == 64)
+            #expect(ending.text.contains(name), "\(ending.text)")
+            #expect(ending.text.split(whereSeparator: \.isNewline).count == 1)
+        }
+        #expect(Tool.ending(["broker", "--config", "/no/such"])?.status == 64)
+        #expect(Tool.ending(["broker", "--config"])?.status == 64)
+    }
+
+    @Test("A port that is taken, and files that are not what they should be, are one line")
+    func badStart() async throws {
+        try await withTemporaryDirectory { directory in
+            let nonsense = try directory.write("nonsense", "no such thing\n")
+            try await CommandLineTests.withBroker { broker in
+                for (options, status, word) in [
+                    (["--port", "\(broker.port)"], 10, "\(broker.port)"),
+                    (["--host", "nowhere.invalid"], 10, "nowhere.invalid"),
+                    (["--port", "0", "--password-file", nonsense], 64, nonsense),
+                    (["--port", "0", "--acl-file", nonsense], 64, nonsense),
+                    (["--port", "0", "--password-file", "/no/such"], 64, "/no/such"),
+                    (["--port", "0", "--acl-file", "/no/such"], 64, "/no/such"),
+                    (["--tls-port", "0", "--no-tcp", "--cert", nonsense, "--key", nonsense], 10, nonsense),
+                    (["--tls-port", "0", "--no-tcp", "--cert", "/no/such", "--key", nonsense], 10, "/no/such"),
+                    (["--port", "0", "--unix", "/no/such/directory/s"], 10, "/no/such/directory/s"),
+                ] as [([String], Int32, String)] {
+                    let result = try await Tool.run(["broker"] + options)
+                    #expect(result.status != 0, "\(options)")
+                    #expect(result.status == status, "\(options): \(result.status) \(result.errors)")
+                    #expect(
+                        result.errors.hasPrefix("error: [") && result.errors.contains(word),
+                        "\(options): \(result.errors)")
+                    #expect(result.errors.filter(\.isNewline).count == 1)
+                    #expect(result.output.isEmpty, "\(options): \(result.output)")
+                }
+            }
+        }
+    }
+
+    @Test("A listener that the network reaches takes no stranger, unless it is told to")
+    func anonymous() async throws {
+        for (options, status) in [([], 40), (["--allow-anonymous"], 0)] as [([String], Int32)] {
+            try await withBroker(["--host", "0.0.0.0", "--port", "0"] + options) { lines in
+                #expect(lines[0].hasPrefix("listening on 0.0.0.0:"))
+                let pub = try await Tool.run(["pub", "-t", "a", "-m", "x", "-q", "1", "-p", try port(lines[0])])
+                #expect(pub.status == status, "\(pub.errors)")
+            }
+        }
     }
 }

@@ -1,0 +1,61 @@
+import Foundation
+import Testing
+
+@Suite("Brokers that misbehave", .timeLimit(.minutes(2)))
+struct HostileBrokerTests {
+    enum Behaviour: String, CaseIterable, Sendable {
+        case closesAtOnce, closesAfterConnect, closesAfterConnack, answersRubbish, rubbishAfterConnack
+    }
+
+    static let commands: [[String]] = [
+        ["pub", "-t", "a", "-m", "x", "-q", "1"], ["call", "a", "b", "--timeout", "5"], ["emit", "a", "1"], ["demo"],
+        ["ping", "a", "-C", "1"], ["bench", "pub", "-t", "a", "-q", "1", "-C", "10"], ["bench", "recv", "-t", "a"],
+    ]
+
+    @Test("Every command ends by itself with one line, whatever the broker does", arguments: Behaviour.allCases)
+    func ends(_ behaviour: Behaviour) async throws {
+        let peer = try HostilePeer { connection in
+            switch behaviour {
+            case .closesAtOnce: return
+            case .closesAfterConnect: _ = connection.read()
+            case .closesAfterConnack:
+                _ = connection.read()
+                connection.write(connection.connack)
+            case .answersRubbish:
+                connection.write(Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8))
+                _ = connection.read()
+            case .rubbishAfterConnack:
+                _ = connection.read()
+                connection.write(connection.connack + [0xFF, 0xFF, 0xFF, 0xFF, 0xFF])
+                _ = connection.read()
+            }
+        }
+        for command in Self.commands {
+            let result = try await Tool.run(command + ["-h", "127.0.0.1", "-p", "\(peer.port)"])
+            #expect([10, 20].contains(result.status), "\(command): \(result)")
+            #expect(
+                result.errors.hasPrefix("error: [") && result.errors.filter(\.isNewline).count == 1, "\(result.errors)")
+        }
+        for command in [["sub", "-t", "a"], ["listen", "a"]] {
+            let result = try await Tool.run(command + ["-W", "1", "-h", "127.0.0.1", "-p", "\(peer.port)"])
+            #expect([10, 27].contains(result.status), "\(command): \(result)")
+        }
+    }
+
+    @Test("A broker that never answers does not keep a command from ending by a signal, or by -W")
+    func silence() async throws {
+        let peer = try HostilePeer { connection in while !connection.read().isEmpty {} }
+        let address = ["-h", "127.0.0.1", "-p", "\(peer.port)"]
+        for command in [
+            ["pub", "-t", "a", "-m", "x"], ["sub", "-t", "a"], ["serve", "a"], ["bench", "conn"], ["demo"],
+        ] {
+            let accepted = peer.accepted
+            let tool = try RunningTool(command + address)
+            while peer.accepted == accepted { try await Task.sleep(for: .milliseconds(10)) }
+            tool.interrupt()
+            #expect(await tool.status() == 130)
+        }
+        let window = try await Tool.run(["sub", "-t", "a", "-W", "0.5"] + address)
+        #expect(window.status == 27)
+    }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import MQTTX
+import MQTTXBroker
+import Testing
+
+@Suite("Signals and closed pipes", .timeLimit(.minutes(2)))
+struct SignalTests {
+    @Test(
+        "SIGINT and SIGTERM end a command with 130 and 143, and tell the broker so",
+        arguments: [
+            ["sub", "-t", "ready", "-v"], ["listen", "#"], ["serve", "a", "--echo"], ["bench", "recv", "-t", "#"],
+            ["pub", "-t", "a", "-l"], ["bench", "pub", "-t", "a", "--rate", "1"], ["ping", "nobody"],
+            ["call", "nobody", "m"],
+        ])
+    func signals(_ command: [String]) async throws {
+        try await withBroker { broker in
+            // The will comes only from connections that end without a word.
+            let watcher = try broker.start("sub", "-t", "will", "-t", "end")
+            try await broker.untilSubscribed(2)
+            for (signal, status) in [(SIGINT, 130), (SIGTERM, 143)] {
+                let accepted = broker.statistics.connectionsAccepted
+                let tool = try RunningTool(
+                    command + broker.arguments + ["--will-topic", "will", "--will-payload", "x"])
+                while broker.statistics.connectionsAccepted == accepted { try await Task.sleep(for: .milliseconds(10)) }
+                if signal == SIGINT { tool.interrupt() } else { tool.terminate() }
+                let result = await tool.result()
+                #expect(result.status == status)
+                #expect(result.errors.isEmpty, "\(result.errors)")
+            }
+            try await broker.withClient { try await $0.publish("end", "end", qos: .atLeastOnce) }
+            #expect(await watcher.nextLine() == "end")
+        }
+    }
+
+    @Test("A broker ends with 0 by both signals, and its clients hear of it")
+    func broker() async throws {
+        for signal in [SIGINT, SIGTERM] {
+            let broker = try RunningTool(["broker", "--port", "0"])
+            let port = try #require(await broker.nextLine()?.split(separator: ":").last)
+            let client = try RunningTool(["bench", "recv", "-t", "a", "-p", String(port)])
+            let published = try await Tool.run(["pub", "-p", String(port), "-t", "x", "-m", "x", "-q", "1"])
+            #expect(published.status == 0)
+            if signal == SIGINT { broker.interrupt() } else { broker.terminate() }
+            #expect(await broker.status() == 0)
+            #expect(await client.status() == 10)
+        }
+    }
+
+    @Test("Lines come out at once when standard output is a pipe")
+    func flushing() async throws {
+        try await withBroker { broker in
+            let sub = try broker.start("sub", "-t", "a", "-v")
+            let listen = try broker.start("listen", "a")
+            try await broker.untilSubscribed(1)
+            while broker.statistics.connectionsAccepted < 2 { try await Task.sleep(for: .milliseconds(10)) }
+            try await broker.withClient { client in
+                // Until both have subscribed nobody hears: again and again.
+                async let first = sub.nextLine()
+                async let second = listen.nextLine()
+                let publishing = Task {
+                    while !Task.isCancelled {
+                        try await client.publish("a", #"{"v":1}"#)
+                        try await Task.sleep(for: .milliseconds(50))
+                    }
+                }
+                #expect(await first == #"a {"v":1}"#)
+                #expect(await second == #"{"topic":"a","message":{"v":1}}"#)
+                publishing.cancel()
+            }
+        }
+    }
+
+    @Test("A command whose reader has gone ends quietly, whether or not there is more to print")
+    func closedPipe() async throws {
+        try await withBroker { broker in
+            try await broker.retain([("r/1", [0x61]), ("r/2", [0x62]), ("r/3", [0x63])])
+            let options = broker.arguments.joined(separator: " ")
+            for line in ["sub \(options) -t 'r/#'", "listen \(options) '#' -q 0", "sub \(options) -t none"] {
+                let result = try await Tool.shell("mqttxx \(line) | true")
+                #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+            }
+            let head = try await Tool.shell("mqttxx sub \(options) -t 'r/#' | head -1")
+            #expect(head.output == "a\n" && head.errors.isEmpty)
+        }
+    }
+
+    @Test("A full disk is an error that says so")
+    func fullDisk() async throws {
+        try await withBroker { broker in
+            try await broker.retain("r", "x")
+            let result = try await Tool.shell(
+                "mqttxx sub \(broker.arguments.joined(separator: " ")) -t r -C 1 >/dev/full")
+            #expect(result.status == 74)
+            #expect(result.errors.hasPrefix("error: [OUTPUT_FAILED] "))
+        }
+    }
+}
