@@ -148,17 +148,15 @@ final class Outbox: Sendable {
         }
     }
 
-    /// Adds our acknowledgements to the next write.
+    /// Adds our acknowledgements to the next write, which is the caller's to ask for: ``flush()``.
     func acknowledge(_ acknowledgements: [IncomingFlight.Ready]) {
         guard !acknowledgements.isEmpty else { return }
-        let needsFlush = state.withLock { state in
+        state.withLock { state in
             for ready in acknowledgements {
                 try? state.encoder.encodeAcknowledgement(
                     type: ready.type, packetID: ready.packetID, reasonCode: ready.reasonCode, into: &state.buffer)
             }
-            return Self.claimFlush(&state)
         }
-        if needsFlush { scheduleFlush() }
     }
 
     /// Adds PUBCOMP, PINGREQ, AUTH or DISCONNECT to the next write.

@@ -9,14 +9,17 @@ internal import Synchronization
 final class Responder: Sendable {
     private struct State {
         var methods: [String: Method] = [:]
-        var running: [UInt64: Task<Void, Never>] = [:]
+        /// The requests that are served; nil until the task is known.
+        var running: [UInt64: Task<Void, Never>?] = [:]
         var nextID: UInt64 = 0
         var replay: ReplayCache
         var isClosed = false
+        /// Those who wait for the last handler after ``Responder/close()``.
+        var closing: [CheckedContinuation<Void, Never>] = []
     }
 
     private enum Decision {
-        case taken
+        case taken(id: UInt64, Method?)
         case ignore(String)
         case answerAgain(ReplayCache.Answer)
         case refuse
@@ -49,8 +52,14 @@ final class Responder: Sendable {
             state.isClosed = true
             return Array(state.running.values)
         }
-        for task in running { task.cancel() }
-        for task in running { await task.value }
+        for task in running { task?.cancel() }
+        await withCheckedContinuation { continuation in
+            let isIdle = state.withLock { state in
+                if !state.running.isEmpty { state.closing.append(continuation) }
+                return state.running.isEmpty
+            }
+            if isIdle { continuation.resume() }
+        }
     }
 
     /// Takes a request or refuses it; returns at once.
@@ -63,8 +72,8 @@ final class Responder: Sendable {
         }
         let key = ReplayCache.Key(requestID: request.requestID, replyTo: request.replyTo)
         switch decide(request, form, key) {
-        case .taken:
-            break
+        case .taken(let id, let method):
+            start(request, method, form, key, id)
         case .ignore(let reason):
             client?.reportIgnored(topic: topic, reason: reason)
         case .answerAgain(let answer):
@@ -88,27 +97,45 @@ final class Responder: Sendable {
             guard state.running.count < limit else { return .refuse }
             state.replay.begin(key)
             state.nextID &+= 1
-            let id = state.nextID
-            // Ends with the handler; close() cancels and awaits it.
-            state.running[id] = Task { await self.serve(request, form, key, id) }
-            return .taken
+            state.running[state.nextID] = .some(nil)
+            return .taken(id: state.nextID, state.methods[request.method])
         }
     }
 
-    private func serve(_ request: RPCRequest, _ form: MessageForm, _ key: ReplayCache.Key, _ id: UInt64) async {
-        let outcome = await outcome(of: request)
-        let answer = answer(outcome, request, form)
+    /// Begins to serve. Outside the lock: a task that is made may run at once, and would spin for it.
+    private func start(
+        _ request: RPCRequest, _ method: Method?, _ form: MessageForm, _ key: ReplayCache.Key, _ id: UInt64
+    ) {
+        // Ends with the handler; close() cancels and awaits it.
+        let task = Task { await self.serve(request, method, form, key, id) }
+        let isClosed = state.withLock { state in
+            if state.running.index(forKey: id) != nil { state.running[id] = task }
+            return state.isClosed
+        }
+        if isClosed { task.cancel() }
+    }
+
+    private func serve(
+        _ request: RPCRequest, _ method: Method?, _ form: MessageForm, _ key: ReplayCache.Key, _ id: UInt64
+    ) async {
+        let answer = answer(await outcome(of: request, method), request, form)
         let isClosed = state.withLock { state in
             state.replay.end(key, answer, now: .now())
             return state.isClosed
         }
         if let answer, !isClosed { await send(answer, request, form) }
-        _ = state.withLock { $0.running.removeValue(forKey: id) }
+        let closing = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            state.running[id] = nil
+            guard state.running.isEmpty, !state.closing.isEmpty else { return [] }
+            defer { state.closing = [] }
+            return state.closing
+        }
+        for continuation in closing { continuation.resume() }
     }
 
-    private func outcome(of request: RPCRequest) async -> RPCResponse.Outcome {
+    private func outcome(of request: RPCRequest, _ method: Method?) async -> RPCResponse.Outcome {
         guard await isAllowed(request) else { return .error(RPCErrorText.permissionDenied) }
-        guard let method = state.withLock({ $0.methods[request.method] }) else {
+        guard let method else {
             if request.method == Self.ping { return .result(LazyValue(true)) }
             return .error(RPCErrorText.methodNotFound(request.method))
         }
