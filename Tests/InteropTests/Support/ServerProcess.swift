@@ -9,6 +9,8 @@ struct ServerProcess: Sendable {
     private static let guardScript = """
         cd "$1" || exit 1
         shift
+        # A signal to us ends the server as well.
+        trap : HUP INT TERM
         "$@" 2>&1 </dev/null &
         pid=$!
         exec >/dev/null 2>&1
