@@ -330,9 +330,12 @@ struct OutboxState: ~Copyable {
         _ outcome: OutgoingFlight.Outcome, _ ack: Acknowledgement, _ completions: inout Completions
     ) {
         guard case .completed(let entry) = outcome, let receipt = entry.token as? PublishReceipt else { return }
-        guard ack.reasonCode.isError else {
+        // What PUBREC has accepted is delivered: an identifier not known any more when PUBREL comes again, on the next
+        // connection, is no error (section 3.7.2.1).
+        guard ack.reasonCode.isError, entry.stage != .awaitingPubcomp else {
+            let reasonCode = ack.reasonCode.isError ? .success : ack.reasonCode
             statistics.delivered += 1
-            completions.receipts.append((receipt, .delivered(BrokerAnswer(ack.reasonCode, ack.properties))))
+            completions.receipts.append((receipt, .delivered(BrokerAnswer(reasonCode, ack.properties))))
             return
         }
         let error = MQTTXError(publishRefused: ack, topic: entry.publish.topic)
