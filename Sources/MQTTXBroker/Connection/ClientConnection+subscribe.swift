@@ -115,7 +115,8 @@ extension ClientConnection {
             sessionExpiry = broker.policy.sessionExpiry(expiry)
             session?.outbound.withLock { $0.isTransient = sessionExpiry == 0 }
         }
-        if disconnect.reasonCode != .disconnectWithWill { will = nil }
+        // Only a normal end takes the will back; a client that reports a fault wants it published (MQTT-3.14.4-3).
+        if disconnect.reasonCode == .success { will = nil }
         finish(nil)
     }
 }
