@@ -1,7 +1,7 @@
 /// The client's side of keep alive (section 3.1.2.10): when to ping, and when the peer counts as gone.
 ///
-/// A ping is due when nothing was written, or nothing was read, for the interval: the first keeps the server from
-/// closing, the second finds a link that is open at this end only. Any byte that comes counts as life.
+/// A ping goes out once in each interval, whatever else is sent: it keeps the server from closing, and its answer finds a
+/// link that is open at this end only. Any byte that comes counts as life.
 package struct KeepAlive: Sendable {
     package enum Action: Sendable, Equatable {
         /// Nothing is due before that moment.
@@ -14,9 +14,9 @@ package struct KeepAlive: Sendable {
 
     private let interval: Duration
     private let timeout: Duration
-    private var lastRead: ContinuousClock.Instant
-    private var lastWrite: ContinuousClock.Instant
-    private var pingedAt: ContinuousClock.Instant?
+    private var lastPing: ContinuousClock.Instant
+    /// Since when a ping waits for an answer.
+    private var unansweredSince: ContinuousClock.Instant?
     private var isReading = true
 
     /// - Parameters:
@@ -25,41 +25,28 @@ package struct KeepAlive: Sendable {
     package init(interval: Duration, timeout: Duration, now: ContinuousClock.Instant) {
         self.interval = interval
         self.timeout = timeout
-        lastRead = now
-        lastWrite = now
+        lastPing = now
     }
 
-    package mutating func didRead(now: ContinuousClock.Instant) {
-        lastRead = now
-        pingedAt = nil
-    }
-
-    package mutating func didWrite(now: ContinuousClock.Instant) { lastWrite = now }
+    package mutating func didRead() { unansweredSince = nil }
 
     /// While we don't read, silence says nothing of the peer: the deadline starts anew when reading goes on.
     package mutating func setReading(_ reading: Bool, now: ContinuousClock.Instant) {
         guard reading != isReading else { return }
         isReading = reading
-        if reading, pingedAt != nil { pingedAt = now }
+        if reading, unansweredSince != nil { unansweredSince = now }
     }
 
     /// What is due now; nil when keep alive is off.
     package mutating func check(now: ContinuousClock.Instant) -> Action? {
         guard interval > .zero else { return nil }
-        if let pingedAt {
-            if isReading, now >= pingedAt + timeout { return .timedOut }
-            // Held back from reading, the pings that keep the server content go on.
-            let next = lastWrite + interval
-            if now >= next {
-                lastWrite = now
-                return .ping
-            }
-            return .wait(until: isReading ? min(pingedAt + timeout, next) : next)
-        }
-        let due = min(lastWrite, isReading ? lastRead : lastWrite) + interval
-        guard now >= due else { return .wait(until: due) }
-        pingedAt = now
-        lastWrite = now
+        // Held back from reading, the pings that keep the server content go on, and no answer is missed.
+        let deadline = isReading ? unansweredSince.map { $0 + timeout } : nil
+        if let deadline, now >= deadline { return .timedOut }
+        let due = lastPing + interval
+        guard now >= due else { return .wait(until: min(deadline ?? due, due)) }
+        lastPing = now
+        unansweredSince = unansweredSince ?? now
         return .ping
     }
 }

@@ -6,12 +6,11 @@ internal import DequeModule
 /// PUBACKs go out in the order in which their messages came, PUBRECs too (MQTT-4.6.0-2, -3), however the handling of the
 /// messages ends.
 package struct IncomingFlight: Sendable {
-    /// Names one message on one connection.
+    /// Names one message: its place in its lane, which is given out once.
     package struct Ticket: Sendable, Hashable {
         package let packetID: UInt16
         package let qos: QoS
         let position: UInt64
-        let connection: UInt32
     }
 
     /// What to do with a PUBLISH that came.
@@ -67,16 +66,15 @@ package struct IncomingFlight: Sendable {
     }
 
     private enum ExactlyOnceState {
-        /// `ticket` is the position in the ticket that was handed out: another message may get the same identifier while
-        /// the handler of this one still runs.
-        case processing(position: UInt64, ticket: UInt64)
+        /// Being handled. Its PUBREC is owed at `position`, which differs from its ticket's once the peer has sent it again
+        /// on a new connection.
+        case processing(ticket: UInt64, position: UInt64)
         case received
     }
 
     private var pubacks = Lane()
     private var pubrecs = Lane()
     private var exactlyOnce: [UInt16: ExactlyOnceState] = [:]
-    private var connection: UInt32 = 0
     private var unacknowledged = 0
 
     /// What we announced: how many unacknowledged messages the peer may send. 1 to 65,535.
@@ -96,11 +94,11 @@ package struct IncomingFlight: Sendable {
     package mutating func receive(packetID: UInt16, qos: QoS) -> Verdict {
         if qos == .exactlyOnce, let state = exactlyOnce[packetID] {
             switch state {
-            case .processing(let position, let ticket):
+            case .processing(let ticket, let position):
                 // Sent again on a new connection while it is still being handled: owed anew, on this connection.
                 if position < pubrecs.first {
                     let position = pubrecs.append(Owed(packetID: packetID, isDone: false, reasonCode: .success))
-                    exactlyOnce[packetID] = .processing(position: position, ticket: ticket)
+                    exactlyOnce[packetID] = .processing(ticket: ticket, position: position)
                     unacknowledged += 1
                 }
             case .received:
@@ -112,8 +110,8 @@ package struct IncomingFlight: Sendable {
         unacknowledged += 1
         let owed = Owed(packetID: packetID, isDone: false, reasonCode: .success)
         let position = qos == .exactlyOnce ? pubrecs.append(owed) : pubacks.append(owed)
-        if qos == .exactlyOnce { exactlyOnce[packetID] = .processing(position: position, ticket: position) }
-        return .deliver(Ticket(packetID: packetID, qos: qos, position: position, connection: connection))
+        if qos == .exactlyOnce { exactlyOnce[packetID] = .processing(ticket: position, position: position) }
+        return .deliver(Ticket(packetID: packetID, qos: qos, position: position))
     }
 
     /// The message was handled, or refused with an error. Completing one twice, or one of an earlier connection, is harmless.
@@ -122,10 +120,10 @@ package struct IncomingFlight: Sendable {
         case .atMostOnce:
             return
         case .atLeastOnce:
-            guard ticket.connection == connection else { return }
             pubacks.finish(ticket.position, reasonCode)
         case .exactlyOnce:
-            guard case .processing(let position, ticket.position) = exactlyOnce[ticket.packetID] else { return }
+            // The identifier may stand for another message by now.
+            guard case .processing(ticket.position, let position) = exactlyOnce[ticket.packetID] else { return }
             pubrecs.finish(position, reasonCode)
             exactlyOnce[ticket.packetID] = reasonCode.isError ? nil : .received
         }
@@ -147,13 +145,10 @@ package struct IncomingFlight: Sendable {
     /// The ticket of the oldest message whose acknowledgement is withheld, for sending it early.
     package var oldestWithheld: Ticket? {
         if let owed = pubacks.owed.first, !owed.isDone {
-            return Ticket(
-                packetID: owed.packetID, qos: .atLeastOnce, position: pubacks.first, connection: connection)
+            return Ticket(packetID: owed.packetID, qos: .atLeastOnce, position: pubacks.first)
         }
-        if let owed = pubrecs.owed.first, !owed.isDone,
-            case .processing(_, let ticket) = exactlyOnce[owed.packetID]
-        {
-            return Ticket(packetID: owed.packetID, qos: .exactlyOnce, position: ticket, connection: connection)
+        if let owed = pubrecs.owed.first, case .processing(let ticket, pubrecs.first)? = exactlyOnce[owed.packetID] {
+            return Ticket(packetID: owed.packetID, qos: .exactlyOnce, position: ticket)
         }
         return nil
     }
@@ -171,7 +166,6 @@ package struct IncomingFlight: Sendable {
     /// A new connection. Acknowledgements of the old one are not owed any more; what QoS 2 has seen stays when the
     /// session does.
     package mutating func connectionStarted(sessionPresent: Bool) {
-        connection &+= 1
         pubacks.reset()
         pubrecs.reset()
         if !sessionPresent { exactlyOnce.removeAll() }

@@ -153,7 +153,7 @@ final class ClientConnection: PacketReceiver {
     }
 
     func readCompleted(_ connection: PacketConnection) {
-        keepAlive?.didRead(now: .now)
+        keepAlive?.didRead()
         takeAcknowledgements()
         guard isConnected, server != nil else { return }
         sendReady()
@@ -169,8 +169,7 @@ final class ClientConnection: PacketReceiver {
             error.code, "the broker broke the protocol: \(error.message)", reasonCode: error.reasonCode)
         connection.stopReceiving()
         if connect.version == .v5, isConnected, let reasonCode = error.reasonCode {
-            core.outbox.write(.disconnect(Disconnect(reasonCode: reasonCode)))
-            core.outbox.flush()
+            core.outbox.flush(last: Disconnect(reasonCode: reasonCode))
         }
         fail(message, suggestsOlderVersion: !isConnected)
     }
@@ -432,11 +431,10 @@ final class ClientConnection: PacketReceiver {
         if (connect.properties.sessionExpiryInterval ?? 0) == 0 { packet.properties.sessionExpiryInterval = nil }
         // MQTT 3.1.1 has no word for this; without any the broker publishes the will.
         let isSilent = connect.version == .v3_1_1 && packet.reasonCode == .disconnectWithWill
-        if !isSilent { core.outbox.write(.disconnect(packet)) }
         connection.stopReceiving()
         // A peer that reads nothing must not keep us: what it has not taken by then it will not take.
         let deadline = eventLoop.assumeIsolated().scheduleTask(in: .seconds(5)) { connection.close() }
-        let flushed = core.outbox.flush() ?? eventLoop.makeSucceededVoidFuture()
+        let flushed = core.outbox.flush(last: isSilent ? nil : packet) ?? eventLoop.makeSucceededVoidFuture()
         flushed.assumeIsolated().whenComplete { _ in
             deadline.cancel()
             connection.close()

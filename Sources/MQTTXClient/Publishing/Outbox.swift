@@ -9,6 +9,8 @@ final class Outbox: Sendable {
     private let state: Mutex<OutboxState>
     private let eventLoop: any EventLoop
     private let connection: NIOLoopBoundBox<PacketConnection?>
+    /// DISCONNECT was written: nothing may follow it on this connection (MQTT-3.14.4-1).
+    private let isSealed: NIOLoopBoundBox<Bool>
     private let notify: @Sendable (Notice) -> Void
     private let nextWaiterID = Atomic<UInt64>(0)
 
@@ -16,6 +18,7 @@ final class Outbox: Sendable {
         state = Mutex(OutboxState(limits: limits))
         self.eventLoop = eventLoop
         connection = .makeBoxSendingValue(nil, eventLoop: eventLoop)
+        isSealed = .makeBoxSendingValue(false, eventLoop: eventLoop)
         self.notify = notify
     }
 
@@ -121,6 +124,7 @@ final class Outbox: Sendable {
         _ connection: PacketConnection, server: ServerCapabilities, maximumAliases: Int, first: () -> Void
     ) -> Bool {
         self.connection.value = connection
+        isSealed.value = false
         var sessionLost = false
         access { state, completions in
             state.connected(server, maximumAliases: maximumAliases, &completions)
@@ -159,7 +163,7 @@ final class Outbox: Sendable {
         }
     }
 
-    /// Adds PUBCOMP, PINGREQ, AUTH or DISCONNECT to the next write.
+    /// Adds PUBCOMP, PINGREQ or AUTH to the next write.
     func write(_ packet: Packet) {
         let needsFlush = state.withLock { state in
             state.write(packet)
@@ -170,16 +174,20 @@ final class Outbox: Sendable {
 
     /// Hands the bytes of all packets so far to the socket.
     ///
+    /// - Parameter last: a DISCONNECT to put behind them, after which nothing is written any more on this connection.
     /// - Returns: when the socket took them; nil if there was nothing.
     @discardableResult
-    func flush() -> EventLoopFuture<Void>? {
+    func flush(last: Disconnect? = nil) -> EventLoopFuture<Void>? {
         eventLoop.assertInEventLoop()
-        let connection = self.connection.value
+        let connection = isSealed.value ? nil : self.connection.value
         let taken = state.withLock { state -> (ByteBuffer, Int)? in
             state.isFlushScheduled = false
-            guard connection != nil, state.buffer.readableBytes > 0 else { return nil }
+            guard connection != nil else { return nil }
+            if let last { state.write(.disconnect(last)) }
+            guard state.buffer.readableBytes > 0 else { return nil }
             return state.takeBuffer()
         }
+        if last != nil { isSealed.value = true }
         guard let connection, let (bytes, messages) = taken else { return nil }
         let promise = eventLoop.makePromise(of: Void.self)
         let size = bytes.readableBytes

@@ -263,9 +263,12 @@ struct OutboxState: ~Copyable {
     }
 
     /// Any packet that is neither PUBLISH nor a request.
+    ///
+    /// A server whose limit leaves no room for reason string and user properties gets it without them (MQTT-3.14.2-3, -4,
+    /// MQTT-3.15.2-2, -3).
     mutating func write(_ packet: Packet) {
-        // Ours alone, and small: they encode.
-        try? encoder.encode(packet, into: &buffer)
+        if (try? encoder.encode(packet, into: &buffer)) != nil { return }
+        try? encoder.encode(packet.withoutExplanation, into: &buffer)
     }
 
     // MARK: Writing
@@ -430,6 +433,29 @@ struct OutboxState: ~Copyable {
         roomWaiters.removeAll()
         completions.drained += drainWaiters
         drainWaiters = []
+    }
+}
+
+extension Packet {
+    /// DISCONNECT and AUTH without reason string and user properties.
+    fileprivate var withoutExplanation: Packet {
+        switch self {
+        case .disconnect(var disconnect):
+            disconnect.properties.removeExplanation()
+            return .disconnect(disconnect)
+        case .auth(var auth):
+            auth.properties.removeExplanation()
+            return .auth(auth)
+        default:
+            return self
+        }
+    }
+}
+
+extension Properties {
+    fileprivate mutating func removeExplanation() {
+        reasonString = nil
+        userProperties = []
     }
 }
 
