@@ -60,7 +60,7 @@ struct TransportTests {
     }
 
     @Test(
-        "packets pass over every transport, both ways",
+        "packets pass over every transport, both ways [MQTT-4.2-1, MQTT311-7.1.1-1, MQTT311-7.1.2-1]",
         arguments: [false, true], [nil, WebSocketListenSettings(), WebSocketListenSettings(path: "/mqtt")])
     func everyTransport(isSecure: Bool, webSocket: WebSocketListenSettings?) async throws {
         let target = ListenTarget.loopback(tls: isSecure ? Self.serverTLS : nil, webSocket: webSocket)

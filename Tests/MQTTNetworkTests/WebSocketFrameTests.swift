@@ -48,7 +48,7 @@ struct WebSocketFrameTests {
         return outcome
     }
 
-    @Test("frames mean the same wherever the stream is cut", arguments: [true, false])
+    @Test("frames mean the same wherever the stream is cut [MQTT-6.0.0-2, MQTT311-6.0.0-2]", arguments: [true, false])
     func split(isMasked: Bool) throws {
         let mask: [UInt8]? = isMasked ? [0xA1, 0, 0xFF, 7] : nil
         let payload = (0..<200).map { UInt8($0) }
@@ -87,7 +87,7 @@ struct WebSocketFrameTests {
         ([0x82, 0xFF, 0, 0, 0, 0, 0x10, 0, 0, 5, 0, 0, 0, 0], .tooLarge(268_435_461)),
     ]
 
-    @Test("[MQTT-6.0.0-1] what is forbidden is an error that names it", arguments: violations)
+    @Test("what is forbidden is an error that names it [MQTT-6.0.0-1, MQTT311-6.0.0-1]", arguments: violations)
     func violation(_ bytes: [UInt8], _ violation: WebSocketViolation) {
         let inPieces = bytes.indices.map { bytes[$0...$0] }
         #expect(throws: violation) { _ = try read([bytes[...]], as: .server) }
@@ -159,7 +159,7 @@ struct WebSocketFrameTests {
         #expect(try sent(channel) == Self.frame(8, [0x03, 0xE8], mask: nil))
     }
 
-    @Test("[MQTT-6.0.0-1] a text frame ends the connection with 1003")
+    @Test("a text frame ends the connection with 1003 [MQTT-6.0.0-1, MQTT311-6.0.0-1]")
     func text() throws {
         let channel = try makeChannel(.server)
         let error = #expect(throws: MQTTXError.self) {

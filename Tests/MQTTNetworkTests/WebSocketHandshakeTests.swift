@@ -38,7 +38,12 @@ struct WebSocketHandshakeTests {
         }
     }
 
-    @Test("[MQTT-6.0.0-4] the subprotocol mqtt is answered, and a packet right behind the request is not lost")
+    @Test(
+        """
+        the subprotocol mqtt is answered, and a packet right behind the request is not lost [MQTT-6.0.0-2, \
+        -4, MQTT311-6.0.0-2, -4]
+        """
+    )
     func accepted() async throws {
         try await TestListener.with(.loopback(webSocket: WebSocketListenSettings())) { listener in
             var bytes = Self.request(path: "/any?x=1", subprotocol: "mqttv3.1, mqtt")
@@ -101,7 +106,7 @@ struct WebSocketHandshakeTests {
         try await server.close()
     }
 
-    @Test("the request carries path, host, subprotocol and the user's headers")
+    @Test("the request carries path, host, subprotocol and the user's headers [MQTT-6.0.0-3, MQTT311-6.0.0-3]")
     func requestHeaders() async throws {
         let (requests, continuation) = AsyncStream.makeStream(of: String.self)
         let server = try await RawServer { request in

@@ -68,7 +68,7 @@ struct AccessTests {
         }
     }
 
-    @Test("The ACL file decides over publishing, subscribing and receiving")
+    @Test("The ACL file decides over publishing, subscribing and receiving [MQTT311-3.3.5-2]")
     func accessControl() async throws {
         let rules = """
             topic read public/#
@@ -101,7 +101,7 @@ struct AccessTests {
         }
     }
 
-    @Test("SCRAM-SHA-256 lets in who knows the password, and authenticates anew [MQTT-4.12.0-1 to -7]")
+    @Test("SCRAM-SHA-256 lets in who knows the password, and authenticates anew [MQTT-4.12.0-2, -4, MQTT-4.12.1-2]")
     func scram() async throws {
         try await withBroker({
             $0.anonymous = .never

@@ -6,7 +6,7 @@ import Testing
 @Suite("PUBLISH")
 struct PublishTests {
     @Test(
-        "Messages arrive at the lower of the published and the granted QoS [MQTT-3.8.4-8]",
+        "Messages arrive at the lower of the published and the granted QoS [MQTT-3.8.4-8, MQTT311-3.8.4-6]",
         arguments: ProtocolVersion.allCases)
     func effectiveQoS(version: ProtocolVersion) async throws {
         try await withBroker { broker in
@@ -82,7 +82,7 @@ struct PublishTests {
         }
     }
 
-    @Test("Topic aliases are taken and given [MQTT-3.3.2-8 to -12]")
+    @Test("Topic aliases are taken and given [MQTT-3.1.2-26, MQTT-3.3.2-11]")
     func aliases() async throws {
         try await withBroker { broker in
             let subscriber = try await RawClient.connect(broker) { $0.topicAliasMaximum = 1 }
@@ -132,7 +132,7 @@ struct PublishTests {
         }
     }
 
-    @Test("The client's Receive Maximum bounds what is in flight to it [MQTT-3.3.4-7, MQTT-4.9.0-1]")
+    @Test("The client's Receive Maximum bounds what is in flight to it [MQTT-3.3.4-9, MQTT-4.9.0-1, -2]")
     func clientReceiveMaximum() async throws {
         try await withBroker { broker in
             let subscriber = try await RawClient.connect(broker) { $0.receiveMaximum = 2 }
@@ -148,7 +148,7 @@ struct PublishTests {
         }
     }
 
-    @Test("A message larger than the client takes is left out without a word [MQTT-3.1.2-25]")
+    @Test("A message larger than the client takes is left out without a word [MQTT-3.1.2-24, -25]")
     func maximumPacketSize() async throws {
         try await withBroker { broker in
             let subscriber = try await RawClient.connect(broker) { $0.maximumPacketSize = 60 }
@@ -187,7 +187,7 @@ struct PublishTests {
         }
     }
 
-    @Test("Messages of one topic keep their order through a full window [MQTT-4.6.0-6]")
+    @Test("Messages of one topic keep their order through a full window [MQTT-4.6.0-5, -6, MQTT311-4.6.0-5, -6]")
     func order() async throws {
         try await withBroker({ $0.maximumInflight = 5 }) { broker in
             let subscriber = try await RawClient.connect(broker)

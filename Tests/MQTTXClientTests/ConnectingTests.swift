@@ -272,7 +272,7 @@ struct ConnectingTests {
         }
     }
 
-    @Test("The server's keep alive is obeyed (MQTT-3.1.2-21)")
+    @Test("The server's keep alive is obeyed [MQTT-3.1.2-21, MQTT-3.2.2-21]")
     func serverKeepAlive() async throws {
         try await ScriptedBroker.run { broker, connections in
             let client = MQTTClient(broker.config { $0.operationTimeout = .milliseconds(300) })

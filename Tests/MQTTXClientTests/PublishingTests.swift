@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Publishing", .timeLimit(.minutes(1)))
 struct PublishingTests {
-    @Test("QoS 1 completes at PUBACK, QoS 2 at PUBCOMP (4.3.2, 4.3.3)")
+    @Test("QoS 1 completes at PUBACK, QoS 2 at PUBCOMP (4.3.2, 4.3.3) [MQTT-4.3.3-4]")
     func completes() async throws {
         try await ScriptedBroker.run { broker, connections in
             let (client, connection) = try await broker.connect(connections)
@@ -48,7 +48,7 @@ struct PublishingTests {
         }
     }
 
-    @Test("No more than the Receive Maximum is in flight, and order is kept (4.9)")
+    @Test("No more than the Receive Maximum is in flight, and order is kept (4.9) [MQTT-3.3.4-7, MQTT-4.9.0-1, -2]")
     func receiveMaximum() async throws {
         try await ScriptedBroker.run { broker, connections in
             let (client, connection) = try await broker.connect(
@@ -69,10 +69,16 @@ struct PublishingTests {
         }
     }
 
-    @Test("With the session kept, what was in flight is sent again, in order, marked DUP (MQTT-4.4.0-1)")
-    func resends() async throws {
+    @Test(
+        """
+        With the session kept, what was in flight is sent again, in order, marked DUP [MQTT-3.1.2-23, \
+        MQTT-3.3.1-1, MQTT-4.3.2-3, MQTT-4.3.3-3, -5, MQTT-4.4.0-1, MQTT-4.6.0-1, MQTT311-3.1.2-4, \
+        MQTT311-3.3.1-1, MQTT311-4.1.0-1, MQTT311-4.4.0-1]
+        """,
+        arguments: ProtocolVersion.allCases)
+    func resends(version: ProtocolVersion) async throws {
         try await ScriptedBroker.run { broker, connections in
-            let (client, first) = try await broker.connect(connections)
+            let (client, first) = try await broker.connect(connections) { $0.version = version }
             let one = try await client.enqueue("a", "1", qos: .atLeastOnce)
             let two = try await client.enqueue("a", "2", qos: .exactlyOnce)
             let three = try await client.enqueue("a", "3", qos: .exactlyOnce)
@@ -100,7 +106,7 @@ struct PublishingTests {
     }
 
     @Test(
-        "With the session lost, QoS 1 goes out as new and QoS 2 ends as unknown, or as configured",
+        "With the session lost, QoS 1 goes out as new and QoS 2 ends as unknown, or as configured [MQTT-3.2.2-5]",
         arguments: [LostSessionPolicy.outcomeUnknown, .sendAgain])
     func lostSession(policy: LostSessionPolicy) async throws {
         try await ScriptedBroker.run { broker, connections in
@@ -189,7 +195,7 @@ struct PublishingTests {
         }
     }
 
-    @Test("What can't be sent is refused before anything is sent")
+    @Test("What can't be sent is refused before anything is sent [MQTT-3.2.2-11, -14, -15]")
     func refusedLocally() async throws {
         try await ScriptedBroker.run { broker, connections in
             let (client, _) = try await broker.connect(
@@ -218,7 +224,7 @@ struct PublishingTests {
         }
     }
 
-    @Test("Topics get aliases when the broker takes them (3.3.2.3.4)")
+    @Test("Topics get aliases when the broker takes them (3.3.2.3.4) [MQTT-3.2.2-17, MQTT-3.3.2-9]")
     func aliases() async throws {
         try await ScriptedBroker.run { broker, connections in
             let (client, connection) = try await broker.connect(

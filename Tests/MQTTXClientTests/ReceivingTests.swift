@@ -11,7 +11,7 @@ struct ReceivingTests {
         .publish(Publish(topic: topic, payload: ByteBuffer(string: text), qos: qos, packetID: id))
     }
 
-    @Test("Acknowledgements go out in the order received, however handlers end (MQTT-4.6.0-2)")
+    @Test("Acknowledgements go out in the order received, however handlers end [MQTT-4.6.0-2]")
     func acknowledgementOrder() async throws {
         try await ScriptedBroker.run { broker, connections in
             let (client, connection) = try await broker.connect(connections)
@@ -100,7 +100,7 @@ struct ReceivingTests {
         }
     }
 
-    @Test("A handler that throws has its message acknowledged, and is counted")
+    @Test("A handler that throws has its message acknowledged, and is counted [MQTT-4.5.0-2]")
     func throwingHandler() async throws {
         struct Mistake: Error {}
         try await ScriptedBroker.run { broker, connections in
@@ -163,7 +163,7 @@ struct ReceivingTests {
     }
 
     @Test(
-        "A payload over the limit is skipped, acknowledged, counted and told of",
+        "A payload over the limit is skipped, acknowledged, counted and told of [MQTT-4.5.0-2, MQTT311-4.5.0-2]",
         arguments: [ProtocolVersion.v3_1_1, .v5])
     func oversized(version: ProtocolVersion) async throws {
         try await ScriptedBroker.run { broker, connections in

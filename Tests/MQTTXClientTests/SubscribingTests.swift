@@ -54,7 +54,7 @@ struct SubscribingTests {
         }
     }
 
-    @Test("Subscriptions are restored when the session is lost, and left alone when it is kept")
+    @Test("Subscriptions are restored when the session is lost, and left alone when it is kept [MQTT-3.2.2-5]")
     func restored() async throws {
         try await ScriptedBroker.run { broker, connections in
             let (client, first) = try await broker.connect(connections)

@@ -47,14 +47,14 @@ struct MalformedPacketTests {
 
     static let publish: [Violation] = [
         Violation("QoS 3 (MQTT-3.3.1-4)", .client, .v5, "3606 0001 61 0001 00"),
-        Violation("DUP at QoS 0 (MQTT-3.3.1-2)", .client, .v3_1_1, "3803 0001 61"),
+        Violation("DUP at QoS 0 (MQTT-3.3.1-2, MQTT311-3.3.1-2)", .client, .v3_1_1, "3803 0001 61"),
         Violation("packet identifier 0 (MQTT-2.2.1-3)", .server, .v3_1_1, "3205 0001 61 0000", .protocolError),
         Violation("topic past the end", .server, .v3_1_1, "3003 0005 61"),
         Violation("no packet identifier", .server, .v3_1_1, "3204 0001 61 00"),
-        Violation("no properties", .server, .v5, "3003 0001 61"),
+        Violation("no properties (MQTT-2.2.2-1)", .server, .v5, "3003 0001 61"),
         Violation("properties past the end", .server, .v5, "3005 0001 61 05 00"),
         Violation("wildcard # in the topic (MQTT-3.3.2-2)", .client, .v5, "3004 0001 23 00", .topicNameInvalid),
-        Violation("wildcard + in the topic", .server, .v3_1_1, "3005 0003 612f2b", .topicNameInvalid),
+        Violation("wildcard + in the topic (MQTT311-3.3.2-2)", .server, .v3_1_1, "3005 0003 612f2b", .topicNameInvalid),
         Violation("empty topic in 3.1.1", .server, .v3_1_1, "3002 0000", .topicNameInvalid),
         Violation("empty topic without an alias", .server, .v5, "3003 0000 00", .protocolError),
         Violation("U+0000 in the topic (MQTT-1.5.4-2)", .server, .v3_1_1, "3003 0001 00"),

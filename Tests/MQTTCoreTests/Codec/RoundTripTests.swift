@@ -9,7 +9,10 @@ struct RoundTripTests {
     }
 
     @Test(
-        "Every packet reads back as it was written, with random fields and properties",
+        """
+        Every packet reads back as it was written, with random fields and properties [MQTT-3.1.2-12, \
+        MQTT311-3.1.2-14]
+        """,
         arguments: ProtocolVersion.allCases)
     func roundTrip(version: ProtocolVersion) throws {
         var random = SeededGenerator.announced("round trip \(version)")

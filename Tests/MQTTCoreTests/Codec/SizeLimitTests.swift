@@ -81,7 +81,7 @@ struct SizeLimitTests {
         #expect(skipped.payloadSize == 101)
     }
 
-    @Test("Nothing over the receiver's limit is written")
+    @Test("Nothing over the receiver's limit is written [MQTT-3.2.2-15]")
     func encoderLimit() throws {
         let packet = Packet.publish(Publish(topic: "t", payload: ByteBuffer(repeating: 0, count: 95)))
         var buffer = ByteBuffer()
@@ -114,11 +114,15 @@ struct SizeLimitTests {
 
     static let unencodable: [Unencodable] = [
         Unencodable("empty topic", .v5, .publish(Publish(topic: "", payload: empty)), .invalidTopic),
-        Unencodable("wildcard in a topic", .v5, .publish(Publish(topic: "a/#", payload: empty)), .invalidTopic),
+        Unencodable(
+            "wildcard in a topic (MQTT-3.3.2-2, MQTT311-3.3.2-2)", .v5, .publish(Publish(topic: "a/#", payload: empty)),
+            .invalidTopic),
         Unencodable("topic too long", .v5, .publish(Publish(topic: long, payload: empty)), .invalidTopic),
         Unencodable("U+0000 in a topic", .v5, .publish(Publish(topic: "a\0", payload: empty)), .invalidUTF8),
         Unencodable("no packet identifier", .v5, .publish(Publish(topic: "a", payload: empty, qos: .atLeastOnce))),
-        Unencodable("DUP at QoS 0", .v5, .publish(Publish(topic: "a", payload: empty, dup: true))),
+        Unencodable(
+            "DUP at QoS 0 (MQTT-3.3.1-2, MQTT311-3.3.1-2)", .v5,
+            .publish(Publish(topic: "a", payload: empty, dup: true))),
         Unencodable(
             "property of another packet", .v5,
             .publish(Publish(topic: "a", payload: empty, properties: .with { $0.receiveMaximum = 1 }))),
@@ -133,17 +137,26 @@ struct SizeLimitTests {
             "content type too long", .v5,
             .publish(Publish(topic: "a", payload: empty, properties: .with { $0.contentType = long }))),
         Unencodable("client id too long", .v5, .connect(Connect(version: .v5, clientID: long))),
-        Unencodable("password alone in 3.1.1", .v3_1_1, .connect(Connect(version: .v3_1_1, password: empty))),
+        Unencodable(
+            "password alone in 3.1.1 (MQTT311-3.1.2-22)", .v3_1_1, .connect(Connect(version: .v3_1_1, password: empty))),
         Unencodable("a CONNECT of the other version", .v3_1_1, .connect(Connect(version: .v5))),
         Unencodable(
             "receive maximum 0", .v5, .connect(Connect(version: .v5, properties: .with { $0.receiveMaximum = 0 }))),
         Unencodable(
             "authentication data alone", .v5,
             .connect(Connect(version: .v5, properties: .with { $0.authenticationData = empty }))),
-        Unencodable("SUBSCRIBE without filters", .v5, .subscribe(Subscribe(packetID: 1, filters: []))),
+        Unencodable(
+            "SUBSCRIBE without filters (MQTT-3.8.3-2, MQTT311-3.8.3-3)", .v5,
+            .subscribe(Subscribe(packetID: 1, filters: []))),
+        Unencodable(
+            "UNSUBSCRIBE without filters (MQTT-3.10.3-2, MQTT311-3.10.3-2)", .v3_1_1,
+            .unsubscribe(Unsubscribe(packetID: 1, filters: []))),
+        Unencodable(
+            "topic alias 0 (MQTT-3.3.2-8)", .v5,
+            .publish(Publish(topic: "a", payload: empty, properties: .with { $0.topicAlias = 0 }))),
         Unencodable("empty filter", .v5, .unsubscribe(Unsubscribe(packetID: 1, filters: [""])), .invalidTopic),
         Unencodable(
-            "No Local on a shared subscription", .v5,
+            "No Local on a shared subscription (MQTT-3.8.3-4)", .v5,
             .subscribe(Subscribe(packetID: 1, filters: [.init("$share/g/a", options: .init(noLocal: true))]))),
         Unencodable(
             "code of another packet", .v5, .puback(Acknowledgement(packetID: 1, reasonCode: .keepAliveTimeout))),

@@ -4,7 +4,10 @@ import Testing
 @Suite("Topic names and filters (section 4.7)")
 struct TopicFilterTests {
     @Test(
-        "A filter matches what the specification says it does",
+        """
+        A filter matches what the specification says it does [MQTT-3.3.2-3, MQTT-4.7.2-1, MQTT311-3.3.2-3, \
+        MQTT311-4.7.2-1]
+        """,
         arguments: [
             ("sport/tennis/player1/#", "sport/tennis/player1", true),
             ("sport/tennis/player1/#", "sport/tennis/player1/ranking", true),
@@ -32,7 +35,10 @@ struct TopicFilterTests {
     }
 
     @Test(
-        "A misplaced wildcard or a bad share is refused, and the message says why",
+        """
+        A misplaced wildcard or a bad share is refused, and the message says why [MQTT-4.7.1-1, -2, \
+        MQTT-4.8.2-1, -2, MQTT311-4.7.1-2, -3]
+        """,
         arguments: [
             ("", "empty"), ("sport/tennis#", "#"), ("sport/tennis/#/ranking", "last"), ("sport+", "+"), ("a/+b", "+"),
             ("##", "#"), ("a/#b", "#"), ("$share//a", "group"), ("$share/g", "no topic filter"),
@@ -57,7 +63,12 @@ struct TopicFilterTests {
         #expect(!plain.hasWildcards)
     }
 
-    @Test("Names and filters have at most 65,535 bytes (MQTT-4.7.3-3), and no U+0000 (MQTT-4.7.3-2)")
+    @Test(
+        """
+        Names and filters have at most 65,535 bytes (MQTT-4.7.3-3), and no U+0000 [MQTT-4.7.0-1, \
+        MQTT-4.7.3-1, -2, -3, MQTT311-4.7.1-1, MQTT311-4.7.3-1, -2, -3]
+        """
+    )
     func limits() throws {
         let longest = String(repeating: "a", count: 65_535)
         try TopicName.validate(longest)

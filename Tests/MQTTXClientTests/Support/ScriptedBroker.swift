@@ -96,6 +96,12 @@ final class ScriptedConnection: Sendable {
         throw Ended()
     }
 
+    /// The next packet of the client, pings among them.
+    func nextOfAll() async throws -> Packet {
+        for await packet in packets { return packet }
+        throw Ended()
+    }
+
     func nextConnect() async throws -> Connect {
         guard case .connect(let connect) = try await next() else { throw Unexpected() }
         use(connect.version)
