@@ -8,6 +8,8 @@ extension ClientCore {
     /// From here on whoever else wants to connect waits for this run.
     func prepareToRun() {
         shared.withLock { $0.isStopping = false }
+        // Who learns that a connection is sought may publish.
+        outbox.seek()
         setState(.connecting(attempt: 1))
     }
 
@@ -18,7 +20,6 @@ extension ClientCore {
     ///   - connected: told once: of the first connection, or why there is none.
     func run(retriesFirst: Bool, connected: @escaping @Sendable (Result<Void, any Error>) -> Void) async throws {
         dispatch.start()
-        outbox.seek()
         try await withThrowingDiscardingTaskGroup { group in
             let workers = max(1, config.numWorkers ?? NIOCore.System.coreCount * 2)
             for _ in 0..<workers { group.addTask { await self.dispatch.work() } }
