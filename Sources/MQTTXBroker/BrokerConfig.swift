@@ -39,6 +39,8 @@ public struct BrokerConfig: Sendable {
     public var maximumQueuedMessages = 1000
     /// The same in bytes.
     public var maximumQueuedBytes = 64 << 20
+    /// The same in bytes for the queues of all clients that are away or take nothing; a message counts for each of them.
+    public var maximumTotalQueuedBytes = 1 << 30
     /// Which message gives way when a queue is full.
     public var dropPolicy: DropPolicy = .newest
     /// Messages of QoS 1 and 2 taken unacknowledged from one client of MQTT 5.0; announced. 1 to 65,535.
@@ -58,7 +60,9 @@ public struct BrokerConfig: Sendable {
     /// arrangements of names and `+` together, each counted once however many filters are of it. A subscription beyond
     /// that is refused with 0x97.
     public var maximumWildcardLevels = 10_000
-    /// Retained messages, and their bytes.
+    /// The memory that the subscriptions of all sessions may take, roughly, in bytes; long and deep filters take more.
+    public var maximumSubscriptionBytes = 1 << 30
+    /// Retained messages, and the memory that they and the levels of their topics may take, roughly, in bytes.
     public var maximumRetainedMessages = 1_000_000
     public var maximumRetainedBytes = 1 << 30
     /// How long a client may take from connecting to the end of its authentication.

@@ -43,7 +43,8 @@ final class BrokerCore: Sendable {
             authenticationMethods: Set(config.enhancedAuthenticators.map(\.method)))
         limits = SessionLimits(
             maximumQueuedMessages: max(1, config.maximumQueuedMessages), maximumQueuedBytes: config.maximumQueuedBytes,
-            maximumInflight: min(65_535, max(1, config.maximumInflight)), dropsOldest: config.dropPolicy == .oldest)
+            maximumInflight: min(65_535, max(1, config.maximumInflight)), dropsOldest: config.dropPolicy == .oldest,
+            account: QueueAccount(limit: config.maximumTotalQueuedBytes))
         retained = RetainedStore(
             maximumCount: config.maximumRetainedMessages, maximumBytes: config.maximumRetainedBytes)
         deniedFilters = Set(config.deniedFilters.map(UTF8Key.init))
@@ -54,7 +55,7 @@ final class BrokerCore: Sendable {
         }
         router = Router(
             maximumSubscriptions: config.maximumSubscriptions, maximumWildcardLevels: config.maximumWildcardLevels,
-            mayRead: mayRead)
+            maximumBytes: config.maximumSubscriptionBytes, mayRead: mayRead)
     }
 
     // MARK: Access
@@ -231,7 +232,11 @@ final class BrokerCore: Sendable {
             } else {
                 grant = target.grant
             }
-            if put(&publication, into: target.session, grant, group: nil, on: loop, publisher: publisher) { holds += 1 }
+            switch put(&publication, into: target.session, grant, group: nil, on: loop, publisher: publisher) {
+            case true?: holds += 1
+            case false?: break
+            case nil: loop.tally.dropped += 1
+            }
         }
         for group in route.groups where deliver(&publication, to: group, on: loop, publisher: publisher) { holds += 1 }
         return holds
@@ -241,29 +246,35 @@ final class BrokerCore: Sendable {
         _ publication: inout Publication, to group: SharedGroup, on loop: BrokerLoop, publisher: ClientConnection?
     ) -> Bool {
         let topic = publication.content.topic
-        guard
-            let (session, grant) = group.choose(mayRead: { session in
-                config.authorizer?.mayReceive(topic, by: session.identity) ?? true
-            })
-        else {
-            loop.tally.dropped += 1
-            return false
+        // A member may have left since it was chosen, or have no room: the message is for the next one then.
+        var refused: [Session] = []
+        while let (session, grant) = group.choose(
+            except: refused, mayRead: { config.authorizer?.mayReceive(topic, by: $0.identity) ?? true })
+        {
+            if let holds = put(&publication, into: session, grant, group: group, on: loop, publisher: publisher) {
+                return holds
+            }
+            refused.append(session)
         }
-        return put(&publication, into: session, grant, group: group, on: loop, publisher: publisher)
+        loop.tally.dropped += 1
+        return false
     }
 
+    /// - Returns: whether the publisher is held from now on; nil if the session has not taken the message.
     @inline(__always)
     private func put(
         _ publication: inout Publication, into session: Session, _ grant: Route.Grant, group: SharedGroup?,
         on loop: BrokerLoop, publisher: ClientConnection?
-    ) -> Bool {
+    ) -> Bool? {
         let outcome = session.outbound.withLock {
             $0.put(
                 &publication, qos: min(publication.qos, grant.qos),
                 retain: publication.retain && grant.retainAsPublished,
                 identifiers: grant.identifiers, group: group, publisher: publisher)
         }
-        if outcome.isDropped { loop.tally.dropped += 1 } else { loop.tally.sent += 1 }
+        loop.tally.dropped += outcome.displaced
+        if outcome.isRefused { return nil }
+        loop.tally.sent += 1
         if outcome.holds { loop.tally.held += 1 }
         if let connection = outcome.wake { loop.wake(connection) }
         return outcome.holds

@@ -138,4 +138,22 @@ struct AccessTests {
             #expect(try await client.closed() == .notAuthorized)
         }
     }
+
+    @Test("Between an AUTH and its answer a client may send AUTH and DISCONNECT alone [MQTT-3.1.2-30]")
+    func authenticationAlone() async throws {
+        let scram = SCRAMSHA256(users: ["edge": try .init(password: "secret")])
+        try await withBroker({
+            $0.enhancedAuthenticators = [scram]
+            $0.connectTimeout = .seconds(60)
+        }) { broker in
+            let client = try await RawClient.open(broker)
+            var connect = Connect(version: .v5, clientID: "edge")
+            connect.properties.authenticationMethod = scram.method
+            connect.properties.authenticationData = ByteBuffer(string: "n,,n=edge,r=nonce")
+            try await client.send(.connect(connect))
+            guard case .auth = try await client.receive() else { throw RawClientError.unexpected }
+            try await client.send(.publish(Publish(topic: "t", payload: ByteBuffer(string: "x"))))
+            try await client.closed()
+        }
+    }
 }

@@ -109,4 +109,26 @@ struct BackPressureTests {
             #expect(broker.statistics.publishersHeld == 1)
         }
     }
+
+    @Test("Acknowledgements of messages never sent, and repeated ones, are no progress: they hold nobody up")
+    func pretendedProgress() async throws {
+        try await withBroker { broker in
+            let subscriber = try await RawClient.connect(broker) { $0.receiveMaximum = 1 }
+            try await subscriber.subscribe("t", .init(qos: .exactlyOnce))
+            let publisher = try await RawClient.connect(broker, version: .v3_1_1)
+            for index in 1...1100 as ClosedRange<UInt16> {
+                try await publisher.send(
+                    .publish(Publish(topic: "t", payload: ByteBuffer(), qos: .exactlyOnce, packetID: index)))
+            }
+            let first = try await subscriber.message()
+            let deadline = ContinuousClock.now + .seconds(15)
+            while broker.statistics.subscribersStalled == 0, ContinuousClock.now < deadline {
+                for id in [UInt16(999), first.packetID] {
+                    try await subscriber.send(.pubrec(.init(packetID: id)))
+                    guard case .pubrel = try await subscriber.receive() else { throw RawClientError.unexpected }
+                }
+            }
+            #expect(broker.statistics.subscribersStalled > 0)
+        }
+    }
 }

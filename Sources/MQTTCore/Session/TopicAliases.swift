@@ -34,10 +34,14 @@ package struct IncomingTopicAliases: Sendable {
     }
 }
 
-/// Topic aliases to the peer: the first topics used get one each, until the peer's Topic Alias Maximum is reached.
+/// Topic aliases to the peer: the first topics used get one each, until the peer's Topic Alias Maximum is reached, or a
+/// mebibyte of topics: the peer chooses the first, and may choose the topics as well.
 package struct OutgoingTopicAliases: Sendable {
+    private static let maximumBytes = 1 << 20
+
     private let maximum: Int
     private var aliases: [String: (alias: UInt16, topic: String)] = [:]
+    private var bytes = 0
 
     /// - Parameter maximum: the Topic Alias Maximum that the peer announced; 0 assigns none.
     package init(maximum: Int) { self.maximum = maximum }
@@ -49,7 +53,8 @@ package struct OutgoingTopicAliases: Sendable {
             // Strings that look the same are equal in Swift, but are two topics in MQTT.
             return known.topic.utf8.elementsEqual(topic.utf8) ? (known.alias, false) : (nil, true)
         }
-        guard aliases.count < maximum else { return (nil, true) }
+        guard aliases.count < maximum, bytes + topic.utf8.count <= Self.maximumBytes else { return (nil, true) }
+        bytes += topic.utf8.count
         let alias = UInt16(aliases.count + 1)
         aliases[topic] = (alias, topic)
         return (alias, true)
@@ -58,6 +63,8 @@ package struct OutgoingTopicAliases: Sendable {
     /// The packet that would have told the peer of the alias was not sent.
     package mutating func forget(_ topic: String) {
         // Only the newest can be taken back without leaving a gap.
-        if let known = aliases[topic], Int(known.alias) == aliases.count { aliases[topic] = nil }
+        guard let known = aliases[topic], Int(known.alias) == aliases.count else { return }
+        bytes -= known.topic.utf8.count
+        aliases[topic] = nil
     }
 }

@@ -21,6 +21,9 @@ package struct TopicTrie: Sendable {
     /// How many filters there are.
     package var count: Int { Int(nextID) - freeIDs.count }
 
+    /// How many levels all filters have, those counted once that they share.
+    package var levelCount: Int { nodes.count }
+
     /// Takes a filter and returns its number; a filter that is known keeps the one it has. Numbers of removed filters
     /// are given out again, so that they are good as indices.
     package mutating func insert(_ filter: String) -> Int {

@@ -32,6 +32,9 @@ struct TopicTrieNodes: Sendable {
         multiplier = generator.next() | 1
     }
 
+    /// The nodes in use, the root among them.
+    var count: Int { nodes.count - free.count }
+
     subscript(node: Int32) -> Node {
         get { nodes[Int(node)] }
         _modify { yield &nodes[Int(node)] }

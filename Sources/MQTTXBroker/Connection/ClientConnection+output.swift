@@ -41,13 +41,14 @@ extension ClientConnection {
             return
         }
         var released: [ClientConnection] = []
-        var replay: TopicFilter?
-        while transport.isWritable, replay == nil {
+        var isRetainedDue = false
+        retainedVisits = 0
+        while transport.isWritable {
             var bytes: ByteBuffer
-            (bytes, released, replay) = session.outbound.withLock { output in
+            (bytes, released, isRetainedDue) = session.outbound.withLock { output in
                 let bytes = output.takePending(for: self)
                 if bytes.readableBytes > 0 { output.madeProgress() }
-                return (bytes, output.takeReleased(), output.takeReplay())
+                return (bytes, output.takeReleased(), output.isRetainedDue)
             }
             if output.readableBytes > 0 {
                 bytes = joined(bytes)
@@ -59,7 +60,7 @@ extension ClientConnection {
             for waiter in released { waiter.releaseFromAnywhere(on: loop) }
             if bytes.readableBytes == 0 { break }
         }
-        if let replay { sendRetained(replay, session) }
+        if isRetainedDue { deliverRetained() }
         updateReading()
         watchForStall(session)
     }

@@ -112,9 +112,8 @@ extension ClientConnection {
 
     func received(pubrec: Acknowledgement) {
         guard let session else { return }
-        let isKnown = session.outbound.withLock { output in
-            output.madeProgress()
-            return output.pubrec(pubrec.packetID, isError: pubrec.reasonCode.isError)
+        let isKnown = session.outbound.withLock {
+            $0.pubrec(pubrec.packetID, isError: pubrec.reasonCode.isError)
         }
         if pubrec.reasonCode.isError { return wake() }
         acknowledge(.pubrel, pubrec.packetID, isKnown ? .success : .packetIdentifierNotFound)

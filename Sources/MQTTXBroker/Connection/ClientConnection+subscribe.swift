@@ -8,7 +8,6 @@ extension ClientConnection {
     func received(_ subscribe: Subscribe) {
         guard let session else { return }
         var codes: [ReasonCode] = []
-        var retained = DueRetained(isBehind: session.outbound.withLock { $0.isBehindWithRetained })
         let identifier = subscribe.properties.subscriptionIdentifiers.first
         for request in subscribe.filters {
             let filter: TopicFilter
@@ -23,39 +22,17 @@ extension ClientConnection {
             if filter.shareName != nil, request.options.noLocal {
                 return violation("No Local on a shared subscription")
             }
-            codes.append(grant(filter, request.options, identifier, session, &retained))
+            codes.append(grant(filter, request.options, identifier, session))
         }
+        // Another connection may have ended the session meanwhile: nobody would remove what was added since.
+        if session.outbound.withLock({ $0.isEnded }) { broker.router.removeAll(session) }
         if !isV5 { codes = codes.map { $0.isError ? .unspecifiedError : $0 } }
         send(.suback(SubAck(packetID: subscribe.packetID, reasonCodes: codes)))
-        putRetained(retained, session)
-    }
-
-    /// The retained messages that a SUBSCRIBE brings.
-    private struct DueRetained {
-        /// The client has yet to take others.
-        var isBehind = false
-        var deliveries: [Delivery] = []
-        /// Subscriptions whose messages follow when the client has taken those before them.
-        var later: [TopicFilter] = []
-    }
-
-    private func putRetained(_ due: DueRetained, _ session: Session) {
-        guard !due.deliveries.isEmpty || !due.later.isEmpty else { return }
-        loop.tally.sent += due.deliveries.count
-        _ = session.outbound.withLock { $0.putRetained(due.deliveries, later: due.later) }
-    }
-
-    /// Sends the retained messages of a subscription that waited, if the client has it still.
-    func sendRetained(_ filter: TopicFilter, _ session: Session) {
-        if let subscription = broker.router.subscription(of: session, to: filter) {
-            putRetained(DueRetained(deliveries: retainedDeliveries(filter, subscription)), session)
-        }
-        wake()
+        deliverRetained()
     }
 
     private func grant(
-        _ filter: TopicFilter, _ options: SubscriptionOptions, _ identifier: UInt32?, _ session: Session,
-        _ retained: inout DueRetained
+        _ filter: TopicFilter, _ options: SubscriptionOptions, _ identifier: UInt32?, _ session: Session
     ) -> ReasonCode {
         if let code = refusal(of: filter) { return code }
         var options = options
@@ -65,13 +42,7 @@ extension ClientConnection {
         let sendsRetained =
             filter.shareName == nil
             && (options.retainHandling == .sendAtSubscribe || options.retainHandling == .sendIfNew && isNew)
-        if sendsRetained {
-            if retained.isBehind || retained.deliveries.count >= RetainedReplays.messagesAtOnce {
-                retained.later.append(filter)
-            } else {
-                retained.deliveries += retainedDeliveries(filter, subscription)
-            }
-        }
+        if sendsRetained { session.outbound.withLock { $0.retained.append(filter.filter) } }
         return ReasonCode(rawValue: options.qos.rawValue) ?? .success
     }
 
@@ -85,11 +56,41 @@ extension ClientConnection {
         return authorizer.maySubscribe(filter.filter, by: identity) ? nil : .notAuthorized
     }
 
-    private func retainedDeliveries(_ filter: TopicFilter, _ subscription: Subscription) -> [Delivery] {
-        if filter.filter.utf8.starts(with: "$SYS".utf8) { broker.refreshSystemTopics() }
+    /// Hands out retained messages that are due, as long as the session has room and this turn of the event loop time.
+    /// The next flush goes on with it.
+    func deliverRetained() {
+        guard let session, stage == .connected else { return }
+        var isUnderway = false
+        while retainedVisits < RetainedStore.largestVisit,
+            let step = session.outbound.withLock({ $0.nextRetained(for: self) })
+        {
+            isUnderway = true
+            switch step {
+            case .lookUp(let filter):
+                lookUpRetained(filter, session)
+            case .handOut(let messages, let subscription):
+                retainedVisits += messages.count
+                let deliveries = deliveries(of: messages, subscription)
+                loop.tally.sent += deliveries.count
+                session.outbound.withLock { $0.putRetained(deliveries) }
+            }
+        }
+        if isUnderway { wake() }
+    }
+
+    /// Looks up the messages for a filter, if the client has subscribed to it still.
+    private func lookUpRetained(_ filter: String, _ session: Session) {
+        retainedVisits += 1
+        guard let subscription = broker.router.subscription(of: session, to: filter) else { return }
+        if filter.utf8.starts(with: "$SYS".utf8) { broker.refreshSystemTopics() }
+        let messages = broker.retained.matches(filter, visited: &retainedVisits)
+        session.outbound.withLock { $0.found(messages, filter, subscription, by: self) }
+    }
+
+    private func deliveries(of messages: ArraySlice<Message>, _ subscription: Subscription) -> [Delivery] {
         let identifiers = isV5 ? subscription.identifier.map { [$0] } ?? [] : []
         let authorizer = broker.config.authorizer
-        return broker.retained.matches(filter.filter).compactMap { message in
+        return messages.compactMap { message in
             if let authorizer, !authorizer.mayReceive(message.content.topic, by: identity) { return nil }
             return Delivery(
                 message: message, qos: min(message.qos, subscription.options.qos), retain: true,
@@ -101,6 +102,7 @@ extension ClientConnection {
         guard let session else { return }
         let codes = unsubscribe.filters.map { filter -> ReasonCode in
             if (try? TopicFilter(filter)) == nil { return .topicFilterInvalid }
+            session.outbound.withLock { $0.retained.remove(filter) }
             return broker.router.unsubscribe(session, filter) ? .success : .noSubscriptionExisted
         }
         send(.unsuback(UnsubAck(packetID: unsubscribe.packetID, reasonCodes: codes)))

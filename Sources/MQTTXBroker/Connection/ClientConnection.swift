@@ -44,6 +44,8 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
     var parked = ParkedPackets()
     var isAuthenticating = false
     var holds = 0
+    /// Levels looked at for retained messages, and messages handed out, since the last flush.
+    var retainedVisits = 0
     var isDraining = false
     var pubacks: [UInt16] = []
     /// QoS 2 messages of this connection between PUBLISH and PUBREL.
@@ -165,8 +167,9 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
         case .packet(.auth(let auth)) where handshake.version != nil && !isAuthenticating:
             act(on: handshake.received(auth))
         default:
-            // Before CONNECT nothing else may come (MQTT-3.1.0-1); after it, packets wait for the CONNACK.
-            guard handshake.version != nil else {
+            // Before CONNECT nothing else may come (MQTT-3.1.0-1); after it, packets wait for the CONNACK, but with an
+            // authentication method there may be none (MQTT-3.1.2-30), and waiting for an AUTH would bound nothing.
+            guard handshake.version != nil, handshake.method == nil else {
                 broker.counters.violations.count()
                 transport?.close()
                 return

@@ -36,8 +36,23 @@ struct ParkedPackets {
 extension DecodedPacket {
     /// What it keeps in memory, roughly; small messages keep a piece of a read buffer.
     fileprivate var parkedSize: Int {
-        guard case .packet(.publish(let publish)) = self else { return 512 }
-        return 256 + publish.topic.utf8.count + publish.payload.readableBytes
+        switch self {
+        case .packet(.publish(let publish)):
+            256 + publish.topic.utf8.count + publish.payload.readableBytes + publish.properties.parkedSize
+        case .packet(.subscribe(let subscribe)):
+            subscribe.filters.reduce(512 + subscribe.properties.parkedSize) { $0 + 64 + $1.filter.utf8.count }
+        case .packet(.unsubscribe(let unsubscribe)):
+            unsubscribe.filters.reduce(512 + unsubscribe.properties.parkedSize) { $0 + 64 + $1.utf8.count }
+        case .packet(.disconnect(let disconnect)):
+            512 + disconnect.properties.parkedSize
+        case .packet(.puback(let acknowledgement)), .packet(.pubrec(let acknowledgement)),
+            .packet(.pubrel(let acknowledgement)), .packet(.pubcomp(let acknowledgement)):
+            512 + acknowledgement.properties.parkedSize
+        case .skippedPublish(let publish):
+            512 + publish.topic.utf8.count + publish.properties.parkedSize
+        case .packet:
+            512
+        }
     }
 
     /// The QoS of a PUBLISH.
@@ -46,6 +61,17 @@ extension DecodedPacket {
         case .packet(.publish(let publish)): publish.qos
         case .skippedPublish(let publish): publish.qos
         case .packet: .atMostOnce
+        }
+    }
+}
+
+extension Properties {
+    /// What those take that have no fixed size.
+    fileprivate var parkedSize: Int {
+        guard !isEmpty else { return 0 }
+        let texts = (contentType?.utf8.count ?? 0) + (responseTopic?.utf8.count ?? 0)
+        return userProperties.reduce(256 + texts + (correlationData?.readableBytes ?? 0)) {
+            $0 + 64 + $1.name.utf8.count + $1.value.utf8.count
         }
     }
 }

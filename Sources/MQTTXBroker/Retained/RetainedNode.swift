@@ -16,26 +16,31 @@ final class RetainedNode: @unchecked Sendable {
     private var children: [UTF8Key: RetainedNode] = [:]
     private var message: Message?
 
-    func message(at path: RetainedPath) -> Message? {
+    /// The message of a topic, and how many of its levels there are not.
+    func find(_ path: RetainedPath) -> (message: Message?, missing: Int) {
         var node = self
-        for level in path.levels {
-            guard let child = node.children[level] else { return nil }
+        for (depth, level) in path.levels.enumerated() {
+            guard let child = node.children[level] else { return (nil, path.levels.count - depth) }
             node = child
         }
-        return node.message
+        return (node.message, 0)
     }
 
-    func set(_ message: Message?, at path: RetainedPath) {
+    /// - Returns: how many levels there are more than before.
+    @discardableResult
+    func set(_ message: Message?, at path: RetainedPath) -> Int {
         var way = [self]
+        var change = 0
         for level in path.levels {
             let node = way[way.count - 1]
             if let child = node.children[level] {
                 way.append(child)
             } else {
-                guard message != nil else { return }
+                guard message != nil else { return change }
                 let child = RetainedNode()
                 node.children[level] = child
                 way.append(child)
+                change += 1
             }
         }
         way[way.count - 1].message = message
@@ -44,13 +49,18 @@ final class RetainedNode: @unchecked Sendable {
             let child = way[index + 1]
             guard child.message == nil, child.children.isEmpty else { break }
             way[index].children[path.levels[index]] = nil
+            change -= 1
         }
+        return change
     }
 
     /// Without recursion: a topic may have 65,536 levels.
-    func collect(_ filter: ArraySlice<UTF8Key>, into found: inout [Message]) {
+    ///
+    /// - Parameter visited: goes up by the levels that were looked at.
+    func collect(_ filter: ArraySlice<UTF8Key>, into found: inout [Message], visited: inout Int) {
         var waiting: [(node: RetainedNode, index: Int, takesAll: Bool)] = [(self, filter.startIndex, false)]
         while let (node, index, takesAll) = waiting.popLast() {
+            visited += 1
             if takesAll {
                 if let message = node.message { found.append(message) }
                 for child in node.children.values { waiting.append((child, index, true)) }
@@ -77,12 +87,16 @@ final class RetainedNode: @unchecked Sendable {
         }
     }
 
-    func collectExpired(now: NIODeadline, into found: inout [Message]) {
+    /// - Returns: when the next of the others expires.
+    func collectExpired(now: NIODeadline, into found: inout [Message]) -> NIODeadline? {
+        var next: NIODeadline?
         var waiting = [self]
         while let node = waiting.popLast() {
-            if let message = node.message, message.hasExpired(now: now) { found.append(message) }
             waiting.append(contentsOf: node.children.values)
+            guard let message = node.message, let expiry = message.content.expiry else { continue }
+            if message.hasExpired(now: now) { found.append(message) } else { next = min(next ?? expiry, expiry) }
         }
+        return next
     }
 
     deinit {

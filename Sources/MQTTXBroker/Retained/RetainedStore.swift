@@ -7,8 +7,16 @@ final class RetainedStore: Sendable {
     private struct State {
         var root = RetainedNode()
         var count = 0
+        /// What messages and levels take.
         var bytes = 0
+        /// Before this no message expires.
+        var nextExpiry: NIODeadline?
     }
+
+    /// What one level of a topic takes, roughly: a topic may have 65,536 of them.
+    private static let levelCost = 240
+    /// How many levels are looked at in one go, before others have their turn.
+    static let largestVisit = 20_000
 
     private let state = Mutex(State())
     private let maximumCount: Int
@@ -29,22 +37,29 @@ final class RetainedStore: Sendable {
         state.withLock { state in
             let isRemoval = message.content.payload.readableBytes == 0
             let path = RetainedPath(message.content.topic)
-            let old = state.root.message(at: path)
+            let (old, missing) = state.root.find(path)
             let count = state.count + (isRemoval ? 0 : 1) - (old == nil ? 0 : 1)
-            let bytes = state.bytes + (isRemoval ? 0 : message.content.size) - (old?.content.size ?? 0)
-            guard isRemoval || count <= maximumCount && bytes <= maximumBytes else { return false }
-            state.root.set(isRemoval ? nil : message, at: path)
+            let bytes = state.bytes + (isRemoval ? 0 : message.cost) - (old?.cost ?? 0)
+            guard isRemoval || count <= maximumCount && bytes + missing * Self.levelCost <= maximumBytes else {
+                return false
+            }
+            let newLevels = state.root.set(isRemoval ? nil : message, at: path)
             state.count = count
-            state.bytes = bytes
+            state.bytes = bytes + newLevels * Self.levelCost
+            if !isRemoval, let expiry = message.content.expiry {
+                state.nextExpiry = min(state.nextExpiry ?? expiry, expiry)
+            }
             return true
         }
     }
 
     /// The retained messages whose topics match, but for those that have expired, which are forgotten.
-    func matches(_ filter: String, now: NIODeadline = .now()) -> [Message] {
+    ///
+    /// - Parameter visited: goes up by the levels that were looked at.
+    func matches(_ filter: String, visited: inout Int, now: NIODeadline = .now()) -> [Message] {
         state.withLock { state in
             var found: [Message] = []
-            state.root.collect(RetainedPath(filter).levels[...], into: &found)
+            state.root.collect(RetainedPath(filter).levels[...], into: &found, visited: &visited)
             let expired = found.filter { $0.hasExpired(now: now) }
             guard !expired.isEmpty else { return found }
             for message in expired { Self.remove(message, &state) }
@@ -52,18 +67,19 @@ final class RetainedStore: Sendable {
         }
     }
 
-    /// Forgets what has expired.
+    /// Forgets what has expired; looks at nothing before something may have.
     func sweep(now: NIODeadline = .now()) {
         state.withLock { state in
+            guard let nextExpiry = state.nextExpiry, nextExpiry <= now else { return }
             var all: [Message] = []
-            state.root.collectExpired(now: now, into: &all)
+            state.nextExpiry = state.root.collectExpired(now: now, into: &all)
             for message in all { Self.remove(message, &state) }
         }
     }
 
     private static func remove(_ message: Message, _ state: inout State) {
-        state.root.set(nil, at: RetainedPath(message.content.topic))
+        let change = state.root.set(nil, at: RetainedPath(message.content.topic))
         state.count -= 1
-        state.bytes -= message.content.size
+        state.bytes += change * levelCost - message.cost
     }
 }

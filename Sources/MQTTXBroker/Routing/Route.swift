@@ -14,6 +14,9 @@ final class Route: Sendable {
 
     var isEmpty: Bool { targets.isEmpty && groups.isEmpty }
 
+    /// What keeping it costs, a target being one: a session with many matching subscriptions has many identifiers.
+    var size: Int { targets.reduce(targets.count + groups.count) { $0 + $1.grant.identifiers.count / 8 } }
+
     /// One session with all of its subscriptions that match: it gets one copy, at the highest QoS, with all identifiers
     /// (MQTT-3.3.4-2, -3, -4).
     struct Target: Sendable {

@@ -26,18 +26,28 @@ final class Router: Sendable {
         var filters: [Subscribers?] = []
         var bySession: [UInt64: Subscriptions] = [:]
         var subscriptions = 0
+        /// What the subscriptions take beside the levels of their filters.
+        var bytes = 0
+
+        var memory: Int { bytes + trie.levelCount * Router.levelCost }
     }
+
+    /// What a level of a filter takes, and a subscription beside its text, roughly.
+    private static let levelCost = 96
+    private static let subscriptionCost = 320
 
     private let state = Mutex(State())
     private let changes = Atomic<UInt64>(1)
     private let maximumSubscriptions: Int
     private let maximumWildcardLevels: Int
+    private let maximumBytes: Int
     private let mayRead: ReadCheck?
 
-    /// The limits hold for each session.
-    init(maximumSubscriptions: Int, maximumWildcardLevels: Int, mayRead: ReadCheck?) {
+    /// The limits hold for each session, but for that on the memory, which holds for all together.
+    init(maximumSubscriptions: Int, maximumWildcardLevels: Int, maximumBytes: Int, mayRead: ReadCheck?) {
         self.maximumSubscriptions = maximumSubscriptions
         self.maximumWildcardLevels = maximumWildcardLevels
+        self.maximumBytes = maximumBytes
         self.mayRead = mayRead
     }
 
@@ -57,7 +67,12 @@ final class Router: Sendable {
         return state.withLock { state in
             let key = UTF8Key(filter.string)
             let isNew = state.bySession[session.number]?.filters[key] == nil
-            if isNew, !admit(filter, key, to: &state.bySession[session.number, default: Subscriptions()]) { return nil }
+            if isNew {
+                guard state.memory + Self.cost(filter) + Self.largestLevelCost(filter) <= maximumBytes,
+                    admit(filter, key, to: &state.bySession[session.number, default: Subscriptions()])
+                else { return nil }
+                state.bytes += Self.cost(filter)
+            }
             let id = state.trie.insert(filter.filter)
             while state.filters.count <= id { state.filters.append(nil) }
             if state.filters[id] == nil { state.filters[id] = Subscribers(filter: filter.filter) }
@@ -84,9 +99,9 @@ final class Router: Sendable {
     }
 
     /// The session's subscription to exactly this filter, which is not a shared one.
-    func subscription(of session: Session, to filter: TopicFilter) -> Subscription? {
+    func subscription(of session: Session, to filter: String) -> Subscription? {
         state.withLock { state in
-            state.trie.id(of: filter.filter).flatMap { state.filters[$0]?.sessions[session.number]?.subscription }
+            state.trie.id(of: filter).flatMap { state.filters[$0]?.sessions[session.number]?.subscription }
         }
     }
 
@@ -114,8 +129,15 @@ final class Router: Sendable {
         if hadSome { invalidate() }
     }
 
+    private static func cost(_ filter: TopicFilter) -> Int { subscriptionCost + 2 * filter.string.utf8.count }
+
+    private static func largestLevelCost(_ filter: TopicFilter) -> Int {
+        filter.filter.utf8.reduce(levelCost) { $1 == UInt8(ascii: "/") ? $0 + levelCost : $0 }
+    }
+
     private static func remove(_ session: Session, _ filter: TopicFilter, _ state: inout State) {
         state.subscriptions -= 1
+        state.bytes -= cost(filter)
         guard let id = state.trie.id(of: filter.filter), id < state.filters.count else { return }
         if let name = filter.shareName {
             let key = UTF8Key(name)

@@ -34,8 +34,10 @@ final class SharedGroup: Sendable {
     }
 
     /// Whose turn it is: the next member that takes a message at once, or else the next that is connected, or else the
-    /// next that is kept for.
-    func choose(mayRead: (Session) -> Bool) -> (session: Session, grant: Route.Grant)? {
+    /// next that is kept for. Those in `refused` have been asked already.
+    func choose(
+        except refused: [Session], mayRead: (Session) -> Bool
+    ) -> (session: Session, grant: Route.Grant)? {
         state.withLock { state in
             var connected: Int?
             var offline: Int?
@@ -43,7 +45,7 @@ final class SharedGroup: Sendable {
             for step in 0..<count {
                 let index = (state.next + step) % count
                 let session = state.members[index].session
-                guard mayRead(session) else { continue }
+                guard !refused.contains(where: { $0 === session }), mayRead(session) else { continue }
                 let (isReady, isConnected) = session.outbound.withLock { ($0.isReady, $0.connection != nil) }
                 if isReady {
                     state.next = (index + 1) % count

@@ -31,11 +31,19 @@ struct DeliveryFlight: Sendable {
     private var nextSequence: UInt64 = 0
     private var active = 0
     private(set) var count = 0
+    /// What the messages take that are kept.
+    private(set) var bytes = 0
 
     /// How many the client takes unacknowledged on this connection, at most 65,535.
     var maximum = 65_535
+    /// No more messages are sent once they take this much.
+    let maximumBytes: Int
 
-    var hasRoom: Bool { active < maximum && resends.isEmpty && count < 65_535 }
+    init(maximumBytes: Int) { self.maximumBytes = maximumBytes }
+
+    var hasRoom: Bool {
+        active < maximum && resends.isEmpty && count < 65_535 && bytes < maximumBytes
+    }
 
     /// Takes a message in flight. There has to be room.
     mutating func add(_ delivery: Delivery) -> UInt16 {
@@ -43,6 +51,7 @@ struct DeliveryFlight: Sendable {
         nextSequence += 1
         active += 1
         count += 1
+        bytes += delivery.message.cost
         slots[Int(id) - 1] = Entry(
             delivery: delivery, stage: delivery.qos == .exactlyOnce ? .awaitingPubrec : .awaitingPuback,
             isActive: true, sequence: nextSequence)
@@ -65,7 +74,7 @@ struct DeliveryFlight: Sendable {
         switch stage(of: id) {
         case .awaitingPubrec:
             slots[Int(id) - 1].stage = .awaitingPubcomp
-            slots[Int(id) - 1].delivery = nil
+            letGo(Int(id) - 1)
             return true
         case .awaitingPubcomp:
             return true
@@ -126,8 +135,14 @@ struct DeliveryFlight: Sendable {
     private mutating func release(_ index: Int) {
         if slots[index].isActive { active -= 1 }
         count -= 1
+        letGo(index)
         slots[index] = Entry(delivery: nil, stage: .free, isActive: false, sequence: 0)
         freeIDs.append(UInt16(index + 1))
+    }
+
+    private mutating func letGo(_ index: Int) {
+        bytes -= slots[index].delivery?.message.cost ?? 0
+        slots[index].delivery = nil
     }
 
     private mutating func takeID() -> UInt16 {

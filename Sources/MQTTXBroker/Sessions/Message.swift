@@ -36,11 +36,14 @@ final class Message: Sendable {
     let qos: QoS
     /// Whether it was published with RETAIN set.
     let retain: Bool
+    /// The memory that it takes, roughly, in bytes.
+    let cost: Int
 
     init(_ content: MessageContent, qos: QoS, retain: Bool) {
         self.content = content.unpinned()
         self.qos = qos
         self.retain = retain
+        cost = content.size + 160
     }
 
     func hasExpired(now: NIODeadline) -> Bool { content.expiry.map { $0 <= now } ?? false }

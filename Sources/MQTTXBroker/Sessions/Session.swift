@@ -43,7 +43,14 @@ struct SessionLimits: Sendable {
     var maximumQueuedBytes: Int
     var maximumInflight: Int
     var dropsOldest: Bool
+    /// What all sessions keep together.
+    let account: QueueAccount
     /// Publishers are held when more than this waits for a connected client, until less than a quarter of it does.
     var highWaterBytes = 256 * 1024
     var highWaterMessages = 1000
+
+    /// No more than this waits for a connected client, whoever can or can't be held for it.
+    var overflowBytes: Int { max(maximumQueuedBytes, 4 * highWaterBytes) }
+    /// What is in flight to one client at most.
+    var maximumInflightBytes: Int { min(overflowBytes, 16 << 20) }
 }

@@ -10,9 +10,12 @@ struct SessionOutput {
         var wake: ClientConnection?
         /// The publisher was entered in ``waiters``: it is to publish nothing until it is released.
         var holds = false
-        var isDropped = false
-        /// A connected client gets it, or it is kept for later.
-        var isTaken: Bool { !isDropped }
+        /// Neither sent nor kept: there is no room, or the session is over.
+        var isRefused = false
+        /// Messages that gave way to it.
+        var displaced = 0
+
+        static var refused: Outcome { Outcome(isRefused: true) }
     }
 
     let limits: SessionLimits
@@ -25,8 +28,8 @@ struct SessionOutput {
 
     private(set) var queue = Deque<Delivery>()
     private(set) var queuedBytes = 0
-    private(set) var flight = DeliveryFlight()
-    private var replays = RetainedReplays()
+    private(set) var flight: DeliveryFlight
+    var retained = RetainedBacklog()
     private var pending = ByteBuffer()
     /// The last written buffer: its memory is used again when the socket has let go of it.
     private var spare = ByteBuffer()
@@ -40,8 +43,13 @@ struct SessionOutput {
     var isTransient = false
     /// Over for good: nothing is taken any more.
     private(set) var isEnded = false
+    /// What is entered in the account of all sessions.
+    private var charged = 0
 
-    init(limits: SessionLimits) { self.limits = limits }
+    init(limits: SessionLimits) {
+        self.limits = limits
+        flight = DeliveryFlight(maximumBytes: limits.maximumInflightBytes)
+    }
 
     // MARK: Putting in
 
@@ -52,48 +60,71 @@ struct SessionOutput {
         _ publication: inout Publication, qos: QoS, retain: Bool, identifiers: [UInt32], group: SharedGroup?,
         publisher: ClientConnection?
     ) -> Outcome {
-        guard !isEnded else { return Outcome(isDropped: true) }
+        guard !isEnded else { return .refused }
         if connection == nil {
-            guard qos > .atMostOnce else { return Outcome(isDropped: true) }
+            guard qos > .atMostOnce else { return .refused }
             return enqueueWithinLimits(
                 Delivery(
                     message: publication.message(), qos: qos, retain: retain, identifiers: identifiers, group: group))
         }
+        var displaced = 0
         if qos == .atMostOnce {
-            if isStalled && pending.readableBytes >= limits.highWaterBytes { return Outcome(isDropped: true) }
+            if pending.readableBytes >= limits.highWaterBytes && (isStalled || isOverflowing) { return .refused }
             let writer = PublishWriter(content: publication.content, qos: qos, retain: retain, identifiers: identifiers)
-            guard write(writer) else { return Outcome(isDropped: true) }
+            guard write(writer) else { return .refused }
         } else {
             let delivery = Delivery(
                 message: publication.message(), qos: qos, retain: retain, identifiers: identifiers, group: group)
             if queue.isEmpty && flight.hasRoom && pending.readableBytes < limits.highWaterBytes {
-                guard send(delivery) else { return Outcome(isDropped: true) }
-            } else if isStalled {
+                guard send(delivery) else { return .refused }
+            } else if isStalled || isOverflowing {
                 let outcome = enqueueWithinLimits(delivery)
-                if outcome.isDropped { return outcome }
+                if outcome.isRefused { return outcome }
+                displaced = outcome.displaced
             } else {
                 enqueue(delivery)
             }
         }
-        return outcome(publisher)
+        var outcome = outcome(publisher)
+        outcome.displaced = displaced
+        return outcome
     }
 
-    /// Messages that nobody is held for and no limit drops: retained ones for a new subscription, which are in memory
-    /// anyway. Those of the subscriptions in `later` follow when the client has taken these.
-    mutating func putRetained(_ deliveries: [Delivery], later: [TopicFilter]) -> Outcome {
-        guard !isEnded else { return Outcome(isDropped: true) }
-        for delivery in deliveries { enqueue(delivery) }
-        for filter in later { replays.append(filter) }
+    /// Messages that nobody is held for and no limit drops: retained ones for new subscriptions, which come only as fast
+    /// as the client takes them.
+    mutating func putRetained(_ deliveries: [Delivery]) {
+        guard !isEnded else { return }
+        for delivery in deliveries {
+            if delivery.qos > .atMostOnce {
+                enqueue(delivery)
+            } else {
+                // Never behind what is published meanwhile.
+                _ = write(
+                    PublishWriter(
+                        content: delivery.message.content, qos: .atMostOnce, retain: delivery.retain,
+                        identifiers: delivery.identifiers))
+            }
+        }
         fill()
-        return outcome(nil)
     }
 
-    var isBehindWithRetained: Bool { !replays.isEmpty || queue.count >= RetainedReplays.messagesAtOnce }
+    /// There is room for retained messages that new subscriptions wait for.
+    var isRetainedDue: Bool { !retained.isEmpty && !isCongested }
 
-    /// The next subscription whose retained messages are due.
-    mutating func takeReplay() -> TopicFilter? {
-        guard !replays.isEmpty, queue.isEmpty, connection != nil else { return nil }
-        return replays.popFirst()
+    /// What is to be done for new subscriptions next; nil if nothing is, or the client has enough to take as it is.
+    mutating func nextRetained(for taker: ClientConnection) -> RetainedBacklog.Step? {
+        connection === taker && isRetainedDue ? retained.next() : nil
+    }
+
+    /// What the look-up of a filter has brought; it is due again if another connection has taken the session meanwhile.
+    mutating func found(
+        _ messages: [Message], _ filter: String, _ subscription: Subscription, by taker: ClientConnection
+    ) {
+        if connection === taker {
+            retained.found(messages, filter, subscription)
+        } else if !isEnded {
+            retained.append(filter)
+        }
     }
 
     private mutating func outcome(_ publisher: ClientConnection?) -> Outcome {
@@ -113,6 +144,9 @@ struct SessionOutput {
         pending.readableBytes + queuedBytes >= limits.highWaterBytes || queue.count >= limits.highWaterMessages
     }
 
+    /// Too much waits even for a client that makes progress: of publishers that come and go, each can leave something.
+    private var isOverflowing: Bool { pending.readableBytes + queuedBytes >= limits.overflowBytes }
+
     private var isDrained: Bool {
         pending.readableBytes + queuedBytes < limits.highWaterBytes / 4 && queue.count < limits.highWaterMessages / 4
     }
@@ -121,21 +155,36 @@ struct SessionOutput {
     var isReady: Bool { connection != nil && queue.isEmpty && flight.hasRoom && !isCongested && !isEnded }
 
     private mutating func enqueue(_ delivery: Delivery) {
-        queuedBytes += delivery.message.content.size
+        queuedBytes += delivery.message.cost
         queue.append(delivery)
     }
 
     private mutating func enqueueWithinLimits(_ delivery: Delivery) -> Outcome {
-        let size = delivery.message.content.size
         var outcome = Outcome()
-        while queue.count >= limits.maximumQueuedMessages || queuedBytes + size > limits.maximumQueuedBytes {
-            outcome.isDropped = true
-            guard limits.dropsOldest, let oldest = queue.popFirst() else { return outcome }
-            queuedBytes -= oldest.message.content.size
+        while !hasRoom(for: delivery.message.cost) {
+            guard limits.dropsOldest, let oldest = queue.popFirst() else {
+                outcome.isRefused = true
+                break
+            }
+            queuedBytes -= oldest.message.cost
+            outcome.displaced += 1
         }
-        // What was dropped in its place is counted by the caller as this one.
-        enqueue(delivery)
+        if !outcome.isRefused { enqueue(delivery) }
+        settleAccount()
         return outcome
+    }
+
+    private func hasRoom(for cost: Int) -> Bool {
+        queue.count < limits.maximumQueuedMessages && queuedBytes + cost <= limits.maximumQueuedBytes
+            && limits.account.hasRoom(for: queuedBytes + flight.bytes + cost - charged)
+    }
+
+    /// What is kept for a client that takes nothing at present counts against the limit of all sessions together.
+    private mutating func settleAccount() {
+        let owed = connection == nil || isStalled ? queuedBytes + flight.bytes : 0
+        guard owed != charged else { return }
+        limits.account.add(owed - charged)
+        charged = owed
     }
 
     // MARK: Writing
@@ -175,6 +224,7 @@ struct SessionOutput {
     /// Moves queued messages on while the client and the buffer take some.
     mutating func fill() {
         guard connection != nil else { return }
+        defer { if charged != 0 { settleAccount() } }
         while pending.readableBytes < limits.highWaterBytes, let resend = flight.nextResend() {
             switch resend {
             case .publish(let id, let delivery):
@@ -194,7 +244,7 @@ struct SessionOutput {
             delivery.qos == .atMostOnce || flight.hasRoom
         {
             queue.removeFirst()
-            queuedBytes -= delivery.message.content.size
+            queuedBytes -= delivery.message.cost
             // Not begun to be delivered in time (MQTT-3.3.2-5).
             if delivery.message.hasExpired(now: now) { continue }
             if delivery.qos == .atMostOnce {
@@ -232,6 +282,7 @@ struct SessionOutput {
     mutating func madeProgress() {
         progress &+= 1
         isStalled = false
+        if charged != 0 { settleAccount() }
     }
 
     /// The publishers that may go on, if enough has drained.
@@ -244,7 +295,10 @@ struct SessionOutput {
     var hasWaiters: Bool { !waiters.isEmpty }
 
     /// A second without progress: from now on limits apply instead of holding.
-    mutating func stall() { isStalled = true }
+    mutating func stall() {
+        isStalled = true
+        settleAccount()
+    }
 
     // MARK: Acknowledgements from the client
 
@@ -252,12 +306,11 @@ struct SessionOutput {
 
     mutating func pubcomp(_ id: UInt16) -> Bool { flight.complete(id, from: .awaitingPubcomp) }
 
-    /// - Returns: whether a PUBREL is to be sent.
+    /// - Returns: whether there is such a message, so that a PUBREL is to be sent unless the PUBREC is an error.
     mutating func pubrec(_ id: UInt16, isError: Bool) -> Bool {
-        isError
-            ? {
-                _ = flight.complete(id, from: .awaitingPubrec); return true
-            }() : flight.received(id)
+        // One that comes again, or of a message never sent, is no progress: it would hold publishers for ever.
+        if flight.stage(of: id) == .awaitingPubrec { madeProgress() }
+        return isError ? flight.complete(id, from: .awaitingPubrec) : flight.received(id)
     }
 
     // MARK: Connections
@@ -284,6 +337,7 @@ struct SessionOutput {
         isWakeUnderway = false
         isStalled = false
         flight.connectionStarted(maximum: min(receiveMaximum, limits.maximumInflight))
+        settleAccount()
         return (previous, released)
     }
 
@@ -299,11 +353,13 @@ struct SessionOutput {
         isWakeUnderway = false
         isStalled = false
         defer { waiters = [] }
+        retained.suspend()
         let kept = queue.filter { $0.qos > .atMostOnce }
         if kept.count < queue.count {
             queue = kept
-            queuedBytes = kept.reduce(0) { $0 + $1.message.content.size }
+            queuedBytes = kept.reduce(0) { $0 + $1.message.cost }
         }
+        settleAccount()
         return waiters
     }
 
@@ -325,13 +381,14 @@ struct SessionOutput {
 
     private mutating func takeShared(where isWanted: (SharedGroup) -> Bool) -> [Delivery] {
         var taken = flight.takeShared(where: isWanted)
+        defer { settleAccount() }
         var rest = Deque<Delivery>()
         for delivery in queue {
             if let group = delivery.group, isWanted(group) { taken.append(delivery) } else { rest.append(delivery) }
         }
         guard rest.count < queue.count else { return taken }
         queue = rest
-        queuedBytes = rest.reduce(0) { $0 + $1.message.content.size }
+        queuedBytes = rest.reduce(0) { $0 + $1.message.cost }
         return taken
     }
 
@@ -344,8 +401,9 @@ struct SessionOutput {
         isEnded = true
         queue = []
         queuedBytes = 0
-        flight = DeliveryFlight()
-        replays = RetainedReplays()
+        flight = DeliveryFlight(maximumBytes: limits.maximumInflightBytes)
+        retained = RetainedBacklog()
+        settleAccount()
         return orphans
     }
 }

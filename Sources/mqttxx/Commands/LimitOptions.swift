@@ -28,6 +28,9 @@ struct LimitOptions: ParsableArguments {
     @Option(help: "Bytes that wait for one client. (default: 64 MiB)")
     var maxQueuedBytes: CountArgument?
 
+    @Option(help: "Bytes that wait for all clients that are away or take nothing. (default: 1 GiB)")
+    var maxTotalQueuedBytes: CountArgument?
+
     @Flag(help: "A full queue lets go of its oldest message, not the newest.")
     var dropOldest = false
 
@@ -51,6 +54,9 @@ struct LimitOptions: ParsableArguments {
 
     @Option(help: "Levels of differently arranged wildcards of one session. (default: 10000)")
     var maxWildcardLevels: CountArgument?
+
+    @Option(help: "Memory for the subscriptions of all sessions, in bytes. (default: 1 GiB)")
+    var maxSubscriptionBytes: CountArgument?
 
     @Option(help: "Retained messages. (default: 1000000)")
     var maxRetained: CountArgument?
@@ -98,6 +104,7 @@ struct LimitOptions: ParsableArguments {
         set(&config.maximumInflight, maxInflight?.count)
         set(&config.maximumQueuedMessages, maxQueued?.count)
         set(&config.maximumQueuedBytes, maxQueuedBytes?.count)
+        set(&config.maximumTotalQueuedBytes, maxTotalQueuedBytes?.count)
         if dropOldest { config.dropPolicy = .oldest }
         set(&config.receiveMaximum, receiveMaximum)
         set(&config.topicAliasMaximum, topicAliasMaximum)
@@ -106,6 +113,7 @@ struct LimitOptions: ParsableArguments {
         set(&config.maximumClientIDLength, maxClientIdLength?.count)
         set(&config.maximumSubscriptions, maxSubscriptions?.count)
         set(&config.maximumWildcardLevels, maxWildcardLevels?.count)
+        set(&config.maximumSubscriptionBytes, maxSubscriptionBytes?.count)
         set(&config.maximumRetainedMessages, maxRetained?.count)
         set(&config.maximumRetainedBytes, maxRetainedBytes?.count)
         set(&config.connectTimeout, connectTimeout?.duration)

@@ -94,4 +94,17 @@ struct TopicAliasTests {
         #expect(aliases.alias(for: "c") == (2, true))
         #expect(aliases.alias(for: "b") == (nil, true))
     }
+
+    @Test("Long topics get aliases up to a mebibyte, whatever Topic Alias Maximum the peer names")
+    func bounded() {
+        var aliases = OutgoingTopicAliases(maximum: 65_535)
+        let pad = String(repeating: "x", count: 60_000)
+        var given = 0
+        for index in 0..<200 where aliases.alias(for: "\(index)" + pad).alias != nil { given += 1 }
+        #expect((10..<20).contains(given))
+        #expect(aliases.alias(for: "0" + pad) == (1, false))
+        // What was not sent makes room again.
+        aliases.forget("\(given - 1)" + pad)
+        #expect(aliases.alias(for: "another" + pad).alias == UInt16(given))
+    }
 }

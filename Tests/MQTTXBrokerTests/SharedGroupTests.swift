@@ -1,0 +1,92 @@
+import MQTTCore
+import MQTTXBroker
+import NIOCore
+import Synchronization
+import Testing
+
+@Suite("Shared subscriptions whose members come and go", .timeLimit(.minutes(2)))
+struct SharedGroupTests {
+    @Test("No message of QoS 1 is lost as long as one member stays [section 4.8.2]")
+    func membersLeave() async throws {
+        try await withBroker { broker in
+            let seen = Numbers()
+            let steady = try await RawClient.connect(broker)
+            try await steady.subscribe("$share/g/t", .init(qos: .atLeastOnce))
+            let count = 2000
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await Self.take(steady, into: seen, atMost: .max) }
+                for _ in 0..<3 {
+                    group.addTask {
+                        while !seen.isComplete {
+                            let member = try await RawClient.connect(broker)
+                            try await member.subscribe("$share/g/t", .init(qos: .atLeastOnce))
+                            try await Self.take(member, into: seen, atMost: 10)
+                            try await member.cut()
+                        }
+                    }
+                }
+                let publisher = try await RawClient.connect(broker, version: .v3_1_1)
+                for index in 1...count {
+                    try await publisher.send(
+                        .publish(
+                            Publish(
+                                topic: "t", payload: ByteBuffer(string: "\(index)"), qos: .atLeastOnce,
+                                packetID: UInt16(index))))
+                    _ = try await publisher.receive()
+                }
+                seen.complete()
+                // What the others held comes to the one that stays.
+                let deadline = ContinuousClock.now + .seconds(20)
+                while seen.count < count, ContinuousClock.now < deadline {
+                    _ = try await publisher.drain()
+                }
+                #expect(seen.count == count)
+                try await steady.cut()
+                try? await group.waitForAll()
+            }
+        }
+    }
+
+    /// Acknowledges what comes, until so many have come or the connection has ended.
+    private static func take(_ client: RawClient, into seen: Numbers, atMost limit: Int) async throws {
+        var taken = 0
+        while taken < limit {
+            let message: Publish
+            do { message = try await client.message() } catch is RawClientError { return }
+            taken += 1
+            seen.insert(Int(message.text) ?? -1)
+            try await client.send(.puback(.init(packetID: message.packetID)))
+        }
+    }
+
+    @Test("A session that ends leaves no subscription behind, whatever its client was about to send")
+    func takeovers() async throws {
+        try await withBroker { broker in
+            for _ in 0..<50 {
+                let first = try await RawClient.connect(broker, "same")
+                async let subscribing: Void = {
+                    for index in 0..<20 as Range<UInt16> {
+                        try? await first.send(
+                            .subscribe(Subscribe(packetID: index + 1, filters: [.init("t/\(index)")])))
+                    }
+                }()
+                let second = try await RawClient.connect(broker, "same")
+                await subscribing
+                try await first.closed()
+                try await second.disconnect()
+            }
+            #expect(broker.statistics.subscriptions == 0)
+        }
+    }
+}
+
+/// What arrived.
+private final class Numbers: Sendable {
+    private let state = Mutex<(numbers: Set<Int>, isComplete: Bool)>(([], false))
+
+    var count: Int { state.withLock { $0.numbers.count } }
+    var isComplete: Bool { state.withLock { $0.isComplete } }
+
+    func insert(_ number: Int) { state.withLock { _ = $0.numbers.insert(number) } }
+    func complete() { state.withLock { $0.isComplete = true } }
+}
