@@ -9,7 +9,7 @@ struct SignalTests {
         "SIGINT and SIGTERM end a command with 130 and 143, and tell the broker so",
         arguments: [
             ["sub", "-t", "ready", "-v"], ["listen", "#"], ["serve", "a", "--echo"], ["bench", "recv", "-t", "#"],
-            ["pub", "-t", "a", "-l"], ["bench", "pub", "-t", "a", "--rate", "1"], ["ping", "nobody"],
+            ["bench", "pub", "-t", "a", "--rate", "1"], ["ping", "nobody"],
             ["call", "nobody", "m"],
         ])
     func signals(_ command: [String]) async throws {
@@ -18,10 +18,13 @@ struct SignalTests {
             let watcher = try broker.start("sub", "-t", "will", "-t", "end")
             try await broker.untilSubscribed(2)
             for (signal, status) in [(SIGINT, 130), (SIGTERM, 143)] {
-                let accepted = broker.statistics.connectionsAccepted
+                let before = broker.statistics
                 let tool = try RunningTool(
                     command + broker.arguments + ["--will-topic", "will", "--will-payload", "x"])
-                while broker.statistics.connectionsAccepted == accepted { try await Task.sleep(for: .milliseconds(10)) }
+                // Before it is connected it has nothing to say to the broker.
+                while broker.statistics.subscriptions <= 2,
+                    broker.statistics.messagesReceived == before.messagesReceived
+                { try await Task.sleep(for: .milliseconds(10)) }
                 if signal == SIGINT { tool.interrupt() } else { tool.terminate() }
                 let result = await tool.result()
                 #expect(result.status == status)
@@ -80,7 +83,7 @@ struct SignalTests {
                 #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
             }
             let head = try await Tool.shell("mqttxx sub \(options) -t 'r/#' | head -1")
-            #expect(head.output == "a\n" && head.errors.isEmpty)
+            #expect(["a\n", "b\n", "c\n"].contains(head.output) && head.errors.isEmpty)
         }
     }
 

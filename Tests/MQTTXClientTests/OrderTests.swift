@@ -43,6 +43,24 @@ struct OrderTests {
         }
     }
 
+    @Test("With one worker messages are handled in the order received, whatever their topics")
+    func oneWorker() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(connections) { $0.numWorkers = 1 }
+            let log = Log<String>()
+            for filter in ["a", "+"] {
+                async let subscribing = client.subscribe(filter) { log.add("\(filter) \($0.topic)") }
+                try await connection.grant()
+                _ = try await subscribing
+            }
+            let topics = ["b", "c", "b", "d", "c", "b", "d"]
+            try await connection.send(
+                message("b"), message("c"), message("b"), message("d"), message("c"), message("b"), message("d"))
+            #expect(await log.next(topics.count) == topics.map { "+ \($0)" })
+            await client.disconnect()
+        }
+    }
+
     @Test("Handlers of one message run one after another, in the order registered, whatever their filters")
     func oneAfterAnother() async throws {
         try await ScriptedBroker.run { broker, connections in
@@ -190,7 +208,12 @@ struct OrderTests {
         try await ScriptedBroker.run { broker, connections in
             let (client, connection) = try await broker.connect(connections) { $0.receiveMaximum = 20_000 }
             var notices = client.notices.makeAsyncIterator()
-            for id in UInt16(1)...10_001 { try await connection.send(message("nobody", qos: .atLeastOnce, id: id)) }
+            var bytes = ByteBuffer()
+            let encoder = PacketEncoder(version: .v5)
+            for id in UInt16(1)...10_001 {
+                try encoder.encode(message("nobody", qos: .atLeastOnce, id: id), into: &bytes)
+            }
+            try await connection.send(bytes)
             #expect(try await connection.next() == .puback(Acknowledgement(packetID: 1)))
             while let notice = await notices.next() {
                 guard case .messageDropped(let topic, let qos, _) = notice else { continue }

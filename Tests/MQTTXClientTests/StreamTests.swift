@@ -96,7 +96,7 @@ struct StreamTests {
             }
             // Taken is as good as handled: the second waits for its reader.
             #expect(try await connection.next() == .puback(Acknowledgement(packetID: 1)))
-            #expect(await client.statistics.queuedInbound == 2)
+            while await client.statistics.queuedInbound != 2 { await Task.yield() }
             gate.open()
             #expect(try await connection.next() == .puback(Acknowledgement(packetID: 2)))
             #expect(try await connection.next() == .puback(Acknowledgement(packetID: 3)))

@@ -51,7 +51,8 @@ public struct MQTTConfig: Sendable {
     public var messageQueueMaxSize: Int
     /// How many bytes received messages may hold in memory before reading stops.
     public var messageQueueMaxBytes: Int
-    /// How many handlers run at once; nil is twice the number of processor cores.
+    /// How many handlers run at once; nil is twice the number of processor cores. With one, messages are handled in the
+    /// order received, whatever their topics.
     public var numWorkers: Int?
     /// When a message of QoS 1 or 2 is acknowledged.
     public var acknowledgement: AcknowledgementMode

@@ -36,6 +36,8 @@ package final class Inbound {
     private let makeAcknowledger: (IncomingFlight.Ticket) -> Acknowledger
 
     private var lanes: [TopicKey: TopicLane] = [:]
+    /// With one worker all messages are handled in the order received, whatever their topics.
+    private let onlyLane: TopicLane?
     private var laneLimit = Inbound.largestLaneCount
     private var lastLane: TopicLane?
     /// Lanes to which something came since the last hand-over.
@@ -59,6 +61,7 @@ package final class Inbound {
         incoming = IncomingFlight(receiveMaximum: Int(config.receiveMaximum))
         bounds = dispatch.bounds
         largestParkedBytes = max(1, config.messageQueueMaxBytes)
+        onlyLane = config.numWorkers == 1 ? TopicLane(topic: "") : nil
         self.notify = notify
         self.makeAcknowledger = makeAcknowledger
     }
@@ -133,7 +136,11 @@ package final class Inbound {
             return
         }
         let owed = mode == .afterHandler || mode == .afterHandlerStrict ? ticket : nil
-        append(message, owed: owed, chosen: chosen, to: lane, isApart: isApart, connection)
+        if let onlyLane {
+            append(message, owed: owed, chosen: chosen ?? lane.handlers, to: onlyLane, isApart: isApart, connection)
+        } else {
+            append(message, owed: owed, chosen: chosen, to: lane, isApart: isApart, connection)
+        }
     }
 
     private func append(

@@ -39,7 +39,6 @@ struct PublishParityTests {
             "-m", "x", "-D", "publish", "user-property", "a", "b", "-D", "publish", "user-property", "a", "c",
         ]),
         Line(arguments: ["-m", "x", "-D", "publish", "topic-alias", "3", "--repeat", "3"], count: 3),
-        Line(arguments: ["-m", "x", "-D", "connect", "session-expiry-interval", "1", "-x", "1"]),
         Line(arguments: ["-m", "x", "--will-topic", "w", "--will-payload", "y", "-D", "will", "content-type", "z"]),
     ]
 
