@@ -10,7 +10,7 @@ final class BrokerLoop: @unchecked Sendable {
     /// By the index of the loop that the connections belong to.
     private var waiting: [[ClientConnection]]
     private var isTurnEndScheduled = false
-    /// Counted here and handed to the broker's counters at the end of a turn.
+    /// Counted here and handed to the broker's counters at the end of a read or a turn.
     var tally = Tally()
     private let counters: BrokerCounters
     /// Set once, before the first connection is accepted.
@@ -34,6 +34,11 @@ final class BrokerLoop: @unchecked Sendable {
         guard !isTurnEndScheduled else { return }
         isTurnEndScheduled = true
         eventLoop.execute { self.turnEnded() }
+    }
+
+    /// What was read leads to no write where nobody has subscribed; it counts all the same.
+    func readEnded() {
+        if !isTurnEndScheduled { tally.move(to: counters) }
     }
 
     private func turnEnded() {

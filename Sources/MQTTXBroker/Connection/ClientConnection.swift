@@ -104,6 +104,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
         if !pubacks.isEmpty { settlePubacks() }
         if watch != nil { lastReadAt = .now }
         countBytes(connection)
+        loop.readEnded()
         updateReading()
     }
 

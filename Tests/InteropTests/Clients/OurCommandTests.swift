@@ -49,7 +49,6 @@ struct OurCommandTests {
             for (more, words) in [
                 (["--tls"], "unknown"), (["--cafile", TestCertificates.path("stranger.pem")], "unknown"),
                 (["--cafile", "/nowhere.pem"], "cannot read /nowhere.pem"), (trust, "demands a certificate"),
-                (trust + ["--cert", TestCertificates.path("client.pem")], "without its private key"),
             ] {
                 let child = try ChildProcess(tool, tls + more)
                 child.closeInput()
