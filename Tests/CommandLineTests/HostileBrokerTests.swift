@@ -32,7 +32,8 @@ struct HostileBrokerTests {
         }
         for command in Self.commands {
             let result = try await Tool.run(command + ["-h", "127.0.0.1", "-p", "\(peer.port)"])
-            #expect([10, 20].contains(result.status), "\(command): \(result)")
+            // A call goes on while the client reconnects, and may end at its own deadline.
+            #expect([10, 20, 32].contains(result.status), "\(command): \(result)")
             #expect(
                 result.errors.hasPrefix("error: [") && result.errors.filter(\.isNewline).count == 1, "\(result.errors)")
         }
