@@ -122,6 +122,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
     func connectionClosed(_ error: (any Error)?, connection: PacketConnection) {
         guard stage != .closed else { return }
         countBytes(connection)
+        loop.readEnded()
         // What the client had sent before it left counts, held or not.
         holds = 0
         isAuthenticating = false
