@@ -48,6 +48,7 @@ private final class ReceivePath {
         connection = PacketConnection(
             decoder: PacketDecoder(role: .client, version: .v5), receiver: NobodyReceiver())
         self.dispatch = dispatch
+        // Nobody awaits or cancels it: it runs on this thread only, when `runAll` is called, and ends with the process.
         Task(executorPreference: executor) { await dispatch.work() }
         executor.runAll()
     }
