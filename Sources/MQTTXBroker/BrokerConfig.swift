@@ -78,7 +78,8 @@ public struct BrokerConfig: Sendable {
     public var areWildcardsAvailable = true
     /// Whether subscriptions may be shared.
     public var areSharedSubscriptionsAvailable = true
-    /// Subscriptions to exactly these filters are refused: 0x80 in 3.1.1, 0x87 in 5.0.
+    /// Subscriptions to exactly these filters are refused with 0x80, in both versions: not for want of permission, which an
+    /// ``authorizer`` refuses with 0x87 in 5.0. Tests of clients want a broker that does so.
     public var deniedFilters: Set<String> = []
     /// The prefix for response topics that a client of MQTT 5.0 is told when it asks.
     public var responseInformation: String?

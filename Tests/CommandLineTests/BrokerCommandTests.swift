@@ -138,7 +138,7 @@ struct BrokerCommandTests {
             Limit(options: ["--no-retain"], command: ["pub", "-t", "a", "-m", "x", "-r", "-q", "1"], status: 10),
             Limit(options: ["--no-wildcards"], command: ["sub", "-t", "a/#", "-E"], status: 10),
             Limit(options: ["--no-shared"], command: ["sub", "-t", "$share/g/a", "-E"], status: 10),
-            Limit(options: ["--deny-subscribe", "a/b"], command: ["sub", "-t", "a/b", "-E"], status: 40),
+            Limit(options: ["--deny-subscribe", "a/b"], command: ["sub", "-t", "a/b", "-E"], status: 10),
             Limit(options: ["--deny-subscribe", "a/b"], command: ["sub", "-t", "a/#", "-E"], status: 0),
             Limit(
                 options: ["--max-client-id-length", "3"], command: ["pub", "-t", "a", "-m", "x", "-i", "four"],

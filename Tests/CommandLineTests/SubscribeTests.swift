@@ -119,12 +119,20 @@ struct SubscribeTests {
     func refused() async throws {
         var config = BrokerConfig(listeners: [.tcp()])
         config.deniedFilters = ["denied"]
+        config.authorizer = SubscribesToNothing()
         try await withBroker(config) { broker in
-            for version in ["5", "3.1.1"] {
-                let sub = try await broker.run("sub", "-t", "denied", "-V", version)
-                #expect(sub.status == (version == "5" ? 40 : 10), "\(sub.errors)")
+            for (filter, version, status) in [
+                ("forbidden", "5", 40), ("forbidden", "3.1.1", 10), ("denied", "5", 10), ("denied", "3.1.1", 10),
+            ] {
+                let sub = try await broker.run("sub", "-t", filter, "-V", version)
+                #expect(Int(sub.status) == status, "\(filter), \(version): \(sub.errors)")
                 #expect(sub.errors.hasPrefix("error: ") && sub.errors.filter(\.isNewline).count == 1)
             }
         }
+    }
+
+    private struct SubscribesToNothing: Authorizer {
+        func mayPublish(_ topic: String, by client: ClientIdentity) -> Bool { true }
+        func maySubscribe(_ filter: String, by client: ClientIdentity) -> Bool { false }
     }
 }

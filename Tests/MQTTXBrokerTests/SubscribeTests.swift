@@ -84,10 +84,10 @@ struct SubscribeTests {
                 ])
         }
         try await withBroker({ $0.deniedFilters = ["forbidden/#"] }) { broker in
-            let new = try await RawClient.connect(broker)
-            #expect(try await new.subscribe("forbidden/#") == .notAuthorized)
-            let old = try await RawClient.connect(broker, version: .v3_1_1)
-            #expect(try await old.subscribe("forbidden/#") == .unspecifiedError)
+            for version in ProtocolVersion.allCases {
+                let client = try await RawClient.connect(broker, version: version)
+                #expect(try await client.subscribe("forbidden/#") == .unspecifiedError)
+            }
         }
     }
 

@@ -170,7 +170,7 @@ import Testing
             guard broker.broker != nil else { return }
             let rpc = RPCManager(try await broker.connect { $0.clientID = "fixed" })
             for _ in 0..<2 {
-                #expect(await error { try await rpc.call("t", "m") }?.code == .permissionDenied)
+                #expect(await error { try await rpc.call("t", "m") }?.code == .subscribeFailed)
             }
             #expect(rpc.pendingCallCount == 0)
         }

@@ -51,7 +51,7 @@ extension ClientConnection {
             return .sharedSubscriptionsNotSupported
         }
         if filter.hasWildcards, !broker.policy.areWildcardsAvailable { return .wildcardSubscriptionsNotSupported }
-        if broker.isDenied(filter) { return .notAuthorized }
+        if broker.isDenied(filter) { return .unspecifiedError }
         guard let authorizer = broker.config.authorizer else { return nil }
         return authorizer.maySubscribe(filter.filter, by: identity) ? nil : .notAuthorized
     }

@@ -79,7 +79,9 @@ struct LimitOptions: ParsableArguments {
     @Flag(help: "No shared subscriptions.")
     var noShared = false
 
-    @Option(parsing: .unconditionalSingleValue, help: "Refuse subscriptions to exactly this filter. (repeatable)")
+    @Option(
+        parsing: .unconditionalSingleValue, help: "Refuse subscriptions to exactly this filter, with 0x80. (repeatable)"
+    )
     var denySubscribe: [String] = []
 
     @Option(parsing: .unconditional, help: "The prefix for response topics that clients are told who ask.")

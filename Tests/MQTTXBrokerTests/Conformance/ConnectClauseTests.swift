@@ -258,7 +258,7 @@ struct ConnectClauseTests {
                 .pubrel(Acknowledgement(packetID: 5)), .pubrec(Acknowledgement(packetID: 6)))
             #expect(
                 try await client.drain() == [
-                    .suback(SubAck(packetID: 1, reasonCodes: [.notAuthorized])),
+                    .suback(SubAck(packetID: 1, reasonCodes: [.unspecifiedError])),
                     .unsuback(UnsubAck(packetID: 2, reasonCodes: [.noSubscriptionExisted])),
                     .puback(Acknowledgement(packetID: 3, reasonCode: .notAuthorized)),
                     .pubrec(Acknowledgement(packetID: 4, reasonCode: .notAuthorized)),
