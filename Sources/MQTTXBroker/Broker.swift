@@ -102,8 +102,9 @@ public final class Broker: Sendable {
     /// What it has done so far.
     public var statistics: BrokerStatistics { core.statistics }
 
-    /// Asks the authorizer anew about everything; call it when its rules have changed.
-    public func accessRulesChanged() { core.router.invalidate() }
+    /// Asks the authorizer anew about everything; call it when its rules have changed. What waits for a client, and may not
+    /// be read any more, is dropped and counted.
+    public func accessRulesChanged() { core.accessRulesChanged() }
 
     /// Ends all connections, without a word unless a reason code is given (MQTT 5.0). Clients may come back.
     public func dropConnections(_ code: ReasonCode? = nil) async {

@@ -73,6 +73,19 @@ final class BrokerCore: Sendable {
         return config.authorizer?.mayPublish(topic, by: identity) ?? true
     }
 
+    /// Asks the authorizer anew: about all that is published from now on, and about what waits for clients already.
+    func accessRulesChanged() {
+        router.invalidate()
+        guard let authorizer = config.authorizer else { return }
+        for session in sessions.all {
+            let identity = session.identity
+            let topics = session.outbound.withLock { Set($0.queue.map { UTF8Key($0.message.content.topic) }) }
+            let forbidden = topics.filter { !authorizer.mayReceive($0.string, by: identity) }
+            guard !forbidden.isEmpty else { continue }
+            counters.messagesDropped.count(session.outbound.withLock { $0.discardQueued(of: forbidden) })
+        }
+    }
+
     func isDenied(_ filter: TopicFilter) -> Bool {
         !deniedFilters.isEmpty
             && (deniedFilters.contains(UTF8Key(filter.string)) || deniedFilters.contains(UTF8Key(filter.filter)))
@@ -120,14 +133,13 @@ final class BrokerCore: Sendable {
     ///
     /// - Returns: whether a session was present; nil when there are too many.
     func enter(_ connection: ClientConnection, _ admission: ServerHandshake.Admission) -> Bool? {
-        let clientID = UTF8Key(admission.clientID)
         while true {
             guard
                 let (session, isResumed, replaced) = sessions.open(
-                    clientID, cleanStart: admission.cleanStart, limits: limits, maximum: config.maximumSessions)
+                    connection.identity, cleanStart: admission.cleanStart, limits: limits,
+                    maximum: config.maximumSessions)
             else { return nil }
             if let replaced { end(replaced, on: connection.loop) }
-            session.setIdentity(connection.identity)
             let attached = session.outbound.withLock {
                 $0.attach(
                     connection, version: admission.version,

@@ -11,7 +11,7 @@ struct RouteCacheTests {
         let router = Router(
             maximumSubscriptions: .max, maximumWildcardLevels: .max, maximumBytes: .max, mayRead: nil)
         let session = Session(
-            clientID: UTF8Key("many"),
+            of: ClientIdentity(clientID: "many", username: nil),
             limits: SessionLimits(
                 maximumQueuedMessages: 1, maximumQueuedBytes: 1, maximumInflight: 1, dropsOldest: false,
                 account: QueueAccount(limit: 1)))

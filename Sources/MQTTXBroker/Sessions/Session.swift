@@ -6,6 +6,8 @@ import Synchronization
 /// Publishers on any event loop put messages in; the connection's event loop takes bytes out. No lock of another object is
 /// taken while ``outbound`` is held.
 final class Session: Sendable {
+    /// Whose it is: nobody else resumes it.
+    let identity: ClientIdentity
     let clientID: UTF8Key
     /// Tells sessions apart without looking at them.
     let number: UInt64
@@ -13,23 +15,17 @@ final class Session: Sendable {
     /// QoS 2 from the client. Of the messages it sends, only these outlive a connection.
     let inbound: Mutex<IncomingFlight>
 
-    private let owner: Mutex<ClientIdentity>
     private let shares = Atomic<Bool>(false)
 
     private static let counter = Atomic<UInt64>(0)
 
-    init(clientID: UTF8Key, limits: SessionLimits) {
-        self.clientID = clientID
+    init(of identity: ClientIdentity, limits: SessionLimits) {
+        self.identity = identity
+        clientID = UTF8Key(identity.clientID)
         number = Self.counter.add(1, ordering: .relaxed).newValue
         outbound = Mutex(SessionOutput(limits: limits))
         inbound = Mutex(IncomingFlight())
-        owner = Mutex(ClientIdentity(clientID: clientID.string, username: nil))
     }
-
-    /// Who connected last.
-    var identity: ClientIdentity { owner.withLock { $0 } }
-
-    func setIdentity(_ identity: ClientIdentity) { owner.withLock { $0 = identity } }
 
     /// Whether it ever had a shared subscription.
     var hasSharedSubscriptions: Bool { shares.load(ordering: .relaxed) }

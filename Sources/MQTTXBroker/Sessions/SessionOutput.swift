@@ -174,6 +174,23 @@ struct SessionOutput {
         return outcome
     }
 
+    /// Lets go of queued messages of these topics.
+    ///
+    /// - Returns: how many there were.
+    mutating func discardQueued(of topics: Set<UTF8Key>) -> Int {
+        let before = queue.count
+        keepQueued(queue.filter { !topics.contains(UTF8Key($0.message.content.topic)) })
+        settleAccount()
+        return before - queue.count
+    }
+
+    /// What is left of the queue.
+    private mutating func keepQueued(_ kept: Deque<Delivery>) {
+        guard kept.count < queue.count else { return }
+        queue = kept
+        queuedBytes = kept.reduce(0) { $0 + $1.message.cost }
+    }
+
     private func hasRoom(for cost: Int) -> Bool {
         queue.count < limits.maximumQueuedMessages && queuedBytes + cost <= limits.maximumQueuedBytes
             && limits.account.hasRoom(for: queuedBytes + flight.bytes + cost - charged)
@@ -354,11 +371,7 @@ struct SessionOutput {
         isStalled = false
         defer { waiters = [] }
         retained.suspend()
-        let kept = queue.filter { $0.qos > .atMostOnce }
-        if kept.count < queue.count {
-            queue = kept
-            queuedBytes = kept.reduce(0) { $0 + $1.message.cost }
-        }
+        keepQueued(queue.filter { $0.qos > .atMostOnce })
         settleAccount()
         return waiters
     }
@@ -386,9 +399,7 @@ struct SessionOutput {
         for delivery in queue {
             if let group = delivery.group, isWanted(group) { taken.append(delivery) } else { rest.append(delivery) }
         }
-        guard rest.count < queue.count else { return taken }
-        queue = rest
-        queuedBytes = rest.reduce(0) { $0 + $1.message.cost }
+        keepQueued(rest)
         return taken
     }
 

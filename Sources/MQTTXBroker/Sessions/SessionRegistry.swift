@@ -6,17 +6,18 @@ final class SessionRegistry: Sendable {
 
     var count: Int { sessions.withLock { $0.count } }
 
-    /// The session that a client resumes, or a new one.
+    /// The session that a client resumes, or a new one. One of another user's it can't resume, only replace.
     ///
     /// - Returns: the session, whether it was there before, and the one that it replaces; nil when there are too many.
     func open(
-        _ clientID: UTF8Key, cleanStart: Bool, limits: SessionLimits, maximum: Int
+        _ identity: ClientIdentity, cleanStart: Bool, limits: SessionLimits, maximum: Int
     ) -> (session: Session, isResumed: Bool, replaced: Session?)? {
-        sessions.withLock { sessions in
+        let clientID = UTF8Key(identity.clientID)
+        return sessions.withLock { sessions in
             let known = sessions[clientID]
-            if let known, !cleanStart { return (known, true, nil) }
+            if let known, !cleanStart, known.identity.username == identity.username { return (known, true, nil) }
             if known == nil, sessions.count >= maximum { return nil }
-            let session = Session(clientID: clientID, limits: limits)
+            let session = Session(of: identity, limits: limits)
             sessions[clientID] = session
             return (session, false, known)
         }
