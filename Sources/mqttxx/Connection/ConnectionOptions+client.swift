@@ -18,17 +18,19 @@ extension ConnectionOptions {
             try await Self.connectFirst(client)
             do {
                 let result = try await body(client)
-                await client.disconnect(
-                    reasonCode: .success, sessionExpiry: expiryAtDisconnect,
-                    userProperties: property.userProperties(.disconnect), drain: .seconds(5))
+                await disconnect(client, drain: .seconds(5))
                 return result
             } catch {
-                await client.disconnect(
-                    reasonCode: .success, sessionExpiry: expiryAtDisconnect,
-                    userProperties: property.userProperties(.disconnect))
+                await disconnect(client)
                 throw error
             }
         }
+    }
+
+    private func disconnect(_ client: MQTTClient, drain: Duration? = nil) async {
+        await client.disconnect(
+            reasonCode: .success, sessionExpiry: expiryAtDisconnect, reasonString: reasonAtDisconnect,
+            userProperties: property.userProperties(.disconnect), drain: drain)
     }
 
     static func connectFirst(_ client: MQTTClient) async throws {

@@ -123,4 +123,5 @@ extension ConnectionOptions {
 
     /// What a DISCONNECT tells of the session.
     var expiryAtDisconnect: Duration? { property.compactMap(\.sessionExpiry).last }
+    var reasonAtDisconnect: String? { property.compactMap(\.reasonString).last }
 }

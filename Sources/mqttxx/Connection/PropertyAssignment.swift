@@ -48,6 +48,8 @@ struct PropertyAssignment: ExpressibleByArgument, Sendable {
             try apply(to: &config)
         case .disconnect where name == "session-expiry-interval":
             _ = try number(UInt32.self)
+        case .disconnect where name == "reason-string":
+            break
         case .subscribe where name == "subscription-identifier":
             guard (1...268_435_455).contains(try number(Int.self)) else { throw outOfRange }
         case .subscribe, .unsubscribe, .disconnect, .auth:
@@ -88,6 +90,8 @@ struct PropertyAssignment: ExpressibleByArgument, Sendable {
     var sessionExpiry: Duration? {
         packet == .disconnect && name == "session-expiry-interval" ? UInt32(value).map { .seconds(Int64($0)) } : nil
     }
+
+    var reasonString: String? { packet == .disconnect && name == "reason-string" ? value : nil }
 
     var subscriptionIdentifier: Int? {
         packet == .subscribe && name == "subscription-identifier" ? Int(value) : nil

@@ -64,6 +64,7 @@ struct SubscribeParityTests {
             ["-t", "r/1", "-C", "1", "-D", "subscribe", "user-property", "a", "b"],
             ["-t", "r/1", "-C", "1", "-U", "x", "-D", "unsubscribe", "user-property", "a", "b"],
             ["-t", "r/1", "-C", "1", "-D", "disconnect", "user-property", "a", "b"],
+            ["-t", "r/1", "-C", "1", "-D", "disconnect", "reason-string", "a"],
         ]
         try await withMessages { broker in
             for line in lines {
