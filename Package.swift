@@ -130,7 +130,8 @@ let package = Package(
         .testTarget(
             name: "MQTTXBrokerTests",
             dependencies: [
-                "MQTTCore", "MQTTNetwork", "MQTTSCRAM", "MQTTXBroker", "MQTTXTesting", nio("NIOCore"), nio("NIOPosix"),
+                "TestSupport", "MQTTCore", "MQTTNetwork", "MQTTSCRAM", "MQTTXBroker", "MQTTXTesting", nio("NIOCore"),
+                nio("NIOPosix"),
                 collections,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
@@ -138,11 +139,13 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "MQTTXProtocolTests",
-            dependencies: ["MQTTCore", "MQTTXProtocol", nio("NIOCore")],
+            dependencies: ["TestSupport", "MQTTCore", "MQTTXProtocol", nio("NIOCore")],
             swiftSettings: settings),
         .testTarget(
             name: "MQTTXTests",
-            dependencies: ["MQTTX", "MQTTXBroker", nio("NIOCore"), nio("NIOPosix"), logging],
+            dependencies: [
+                "TestSupport", "MQTTX", "MQTTXBroker", "MQTTXTesting", nio("NIOCore"), nio("NIOPosix"), logging,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "MQTTXProtobufTests",
@@ -153,7 +156,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "MQTTCoreTests",
-            dependencies: ["MQTTCore", nio("NIOCore")],
+            dependencies: ["TestSupport", "MQTTCore", nio("NIOCore")],
             swiftSettings: settings),
         .testTarget(
             name: "MQTTNetworkTests",

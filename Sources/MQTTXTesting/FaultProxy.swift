@@ -34,6 +34,10 @@ public final class FaultProxy: Sendable {
     /// Cuts all connections. New ones are taken.
     public func cut() async throws { try await onLoop { $0.cut() } }
 
+    /// Cuts each new connection once it has carried so many bytes, both directions together: in the midst of a packet as
+    /// likely as not. The closure is asked for each; with nil, or without one, a connection is let be.
+    public func cutEach(after bytes: (@Sendable () -> Int?)?) async throws { try await onLoop { $0.lifetime = bytes } }
+
     /// Lets nothing through any more, in either direction, and closes nothing: a link that is open at this end only.
     public func stall() async throws { try await onLoop { $0.setStalled(true) } }
 

@@ -9,6 +9,7 @@ final class ProxyEnd: ChannelInboundHandler, @unchecked Sendable {
     typealias OutboundOut = ByteBuffer
 
     private let state: ProxyState
+    private let life: ProxyLife
     var peer: ProxyEnd?
     private var context: ChannelHandlerContext?
     private var waiting = Deque<ByteBuffer>()
@@ -16,7 +17,10 @@ final class ProxyEnd: ChannelInboundHandler, @unchecked Sendable {
     /// No byte goes out before this.
     private var nextAllowed = NIODeadline.uptimeNanoseconds(0)
 
-    init(state: ProxyState) { self.state = state }
+    init(state: ProxyState, life: ProxyLife) {
+        self.state = state
+        self.life = life
+    }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
@@ -62,7 +66,8 @@ final class ProxyEnd: ChannelInboundHandler, @unchecked Sendable {
     }
 
     private func forward() {
-        while !state.isStalled, let target = peer?.context, target.channel.isWritable, let bytes = waiting.popFirst() {
+        while !state.isStalled, let target = peer?.context, target.channel.isWritable, let next = waiting.popFirst() {
+            let bytes = life.take(next)
             let wait = max(.now(), nextAllowed) + state.delay
             if let rate = state.rate, rate > 0 {
                 nextAllowed =
@@ -75,7 +80,28 @@ final class ProxyEnd: ChannelInboundHandler, @unchecked Sendable {
                     self.peer?.context?.channel.writeAndFlush(bytes, promise: nil)
                 }
             }
+            if life.isOver {
+                waiting.removeAll()
+                target.close(promise: nil)
+                context?.close(promise: nil)
+            }
         }
         readIfAllowed()
+    }
+}
+
+/// How many bytes the two ends of a connection may still carry; nil for any number. Belongs to the event loop.
+final class ProxyLife {
+    private var bytesLeft: Int?
+
+    init(bytesLeft: Int?) { self.bytesLeft = bytesLeft }
+
+    var isOver: Bool { bytesLeft.map { $0 <= 0 } ?? false }
+
+    /// As much of the bytes as may pass.
+    func take(_ bytes: ByteBuffer) -> ByteBuffer {
+        guard let left = bytesLeft else { return bytes }
+        bytesLeft = left - bytes.readableBytes
+        return bytes.getSlice(at: bytes.readerIndex, length: min(max(0, left), bytes.readableBytes)) ?? bytes
     }
 }

@@ -9,6 +9,8 @@ final class ProxyState: @unchecked Sendable {
     var isRefusing = false
     var delay = TimeAmount.zero
     var rate: Int?
+    /// Says how many bytes a new connection may carry.
+    var lifetime: (@Sendable () -> Int?)?
     private(set) var isStalled = false
     private(set) var links: [ObjectIdentifier: any Channel] = [:]
     private var ends: [ObjectIdentifier: ProxyEnd] = [:]
@@ -27,8 +29,9 @@ final class ProxyState: @unchecked Sendable {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connect(host: host, port: port)
             .flatMapThrowing { broker in
-                let near = ProxyEnd(state: self)
-                let far = ProxyEnd(state: self)
+                let life = ProxyLife(bytesLeft: self.lifetime?())
+                let near = ProxyEnd(state: self, life: life)
+                let far = ProxyEnd(state: self, life: life)
                 near.peer = far
                 far.peer = near
                 try client.pipeline.syncOperations.addHandler(near)

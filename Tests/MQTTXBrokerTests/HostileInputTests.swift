@@ -1,6 +1,7 @@
 import MQTTCore
 import MQTTXBroker
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite("Hostile input")
@@ -8,8 +9,7 @@ struct HostileInputTests {
     @Test("Random bytes close that connection and nothing else")
     func randomBytes() async throws {
         try await withBroker { broker in
-            var random = SeededGenerator()
-            print("seed \(random.seed)")
+            var random = SeededGenerator.announced("randomBytes")
             for _ in 0..<200 {
                 let count = Int.random(in: 1...300, using: &random)
                 var bytes = (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &random) }
@@ -25,8 +25,7 @@ struct HostileInputTests {
     @Test("Damaged packets of a connected client end its connection and nothing else")
     func damagedPackets() async throws {
         try await withBroker { broker in
-            var random = SeededGenerator()
-            print("seed \(random.seed)")
+            var random = SeededGenerator.announced("damagedPackets")
             let encoder = PacketEncoder(version: .v5)
             for _ in 0..<200 {
                 var buffer = ByteBuffer()
@@ -61,24 +60,5 @@ struct HostileInputTests {
             try await other.subscribe("#")
             #expect(try await other.message().topic == deep)
         }
-    }
-}
-
-/// SplitMix64 from a seed that is printed, so that a failure can be repeated.
-struct SeededGenerator: RandomNumberGenerator {
-    let seed: UInt64
-    private var state: UInt64
-
-    init(seed: UInt64 = .random(in: .min ... .max)) {
-        self.seed = seed
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -2,6 +2,7 @@ import Foundation
 import MQTTCore
 import MQTTXProtocol
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite struct JSONTests {

@@ -1,6 +1,7 @@
 import MQTTCore
 import MQTTXProtocol
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite struct MessagePackTests {

@@ -1,4 +1,5 @@
 import MQTTXProtocol
+import TestSupport
 
 /// Random values of every kind, small and with the edges likely.
 struct RandomJSON {

@@ -1,5 +1,6 @@
 import MQTTCore
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite("Fields, by clause (sections 1.5, 2.1, 2.4)")

@@ -1,5 +1,6 @@
 import MQTTCore
 import NIOCore
+import TestSupport
 
 extension SeededGenerator {
     mutating func bool() -> Bool { Bool.random(using: &self) }
