@@ -22,8 +22,14 @@ extension MQTTClient {
         _ topic: String, _ payload: ByteBuffer, qos: QoS = .atMostOnce, retain: Bool = false,
         properties: Properties = .init()
     ) async throws -> ReasonCode {
-        guard let receipt = try await submit(topic, payload, qos, retain, properties) else { return .success }
-        return try await receipt.outcome.get()
+        try check(topic, payload, properties)
+        let publish = Publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties)
+        // Where nothing has to wait, the message is on its way without another async call.
+        switch try core.outbox.offer(publish) {
+        case .written: return .success
+        case .taken(let receipt): return try await receipt.outcome.get()
+        case .full: return try await core.outbox.submit(publish)?.outcome.get() ?? .success
+        }
     }
 
     /// Publishes text, as UTF-8.
@@ -52,7 +58,13 @@ extension MQTTClient {
         _ topic: String, _ payload: ByteBuffer, qos: QoS = .atMostOnce, retain: Bool = false,
         properties: Properties = .init()
     ) async throws -> PublishReceipt {
-        try await submit(topic, payload, qos, retain, properties) ?? .delivered
+        try check(topic, payload, properties)
+        let publish = Publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties)
+        switch try core.outbox.offer(publish) {
+        case .written: return .delivered
+        case .taken(let receipt): return receipt
+        case .full: return try await core.outbox.submit(publish) ?? .delivered
+        }
     }
 
     /// Queues text, as UTF-8.
@@ -80,15 +92,11 @@ extension MQTTClient {
         _ topic: String, _ payload: ByteBuffer, qos: QoS, properties: Properties
     ) throws(MQTTXError) -> PublishReceipt? {
         try check(topic, payload, properties)
-        return try core.outbox.offer(Publish(topic: topic, payload: payload, qos: qos, properties: properties))
-    }
-
-    private func submit(
-        _ topic: String, _ payload: ByteBuffer, _ qos: QoS, _ retain: Bool, _ properties: Properties
-    ) async throws -> PublishReceipt? {
-        try check(topic, payload, properties)
-        return try await core.outbox.submit(
-            Publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties))
+        switch try core.outbox.offer(Publish(topic: topic, payload: payload, qos: qos, properties: properties)) {
+        case .written: return nil
+        case .taken(let receipt): return receipt
+        case .full: throw MQTTXError(.queueFull, "the queue of messages to be sent is full")
+        }
     }
 
     private func check(_ topic: String, _ payload: ByteBuffer, _ properties: Properties) throws(MQTTXError) {

@@ -71,17 +71,17 @@ public struct PacketDecoder: Sendable {
     /// Nil says nothing more than that it isn't; ask ``next()`` then.
     package mutating func nextPublish() throws(MQTTXError) -> Publish? {
         guard failure == nil, !isAssembling, bytesToSkip == 0 else { return nil }
+        var size = 0
+        defer { if size > 0 { current.moveReaderIndex(forwardBy: size) } }
         do throws(MQTTXError) {
-            var size = 0
-            let publish = try current.withUnsafeReadableBytes { (bytes) throws(MQTTXError) -> Publish? in
+            return try current.withUnsafeReadableBytes { (bytes) throws(MQTTXError) -> Publish? in
                 guard let first = bytes.first, first >> 4 == PacketType.publish.rawValue,
                     let header = try FixedHeader.read(bytes), isWithinLimits(header, bytes.count)
                 else { return nil }
+                let publish = try parser.parsePublish(header, bytes, slicing: current)
                 size = header.packetSize
-                return try parser.parsePublish(header, bytes, slicing: current)
+                return publish
             }
-            if size > 0 { current.moveReaderIndex(forwardBy: size) }
-            return publish
         } catch {
             failure = error
             throw error

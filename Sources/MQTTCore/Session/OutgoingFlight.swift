@@ -214,8 +214,8 @@ package struct OutgoingFlight: Sendable {
     }
 
     private mutating func free(_ index: Int) -> Entry {
-        let entry = slots[index]
-        slots[index] = .free
+        var entry = Entry.free
+        swap(&entry, &slots[index])
         freeIDs.append(UInt16(index + 1))
         if entry.isActive { active -= 1 }
         if entry.stage != .awaitingAnswer && entry.stage != .abandoned { publishes -= 1 }

@@ -6,6 +6,11 @@ extension String {
         var copy = self
         return copy.withUTF8 { body(UnsafeRawBufferPointer($0)) }
     }
+
+    /// Equality of the UTF-8 bytes: what MQTT means by equal names (MQTT-4.7.3-4).
+    package func hasSameBytes(as other: String) -> Bool {
+        withBytes { own in other.withBytes { own.isEqual(to: $0) } }
+    }
 }
 
 extension UInt8 {

@@ -23,12 +23,14 @@ final class ClientConnection: PacketReceiver {
 
     private var handshake: ClientHandshake
     /// As the handshake says; asked for every packet.
+    @exclusivity(unchecked)
     private var isConnected = false
     private let isV5: Bool
     private var aliases: IncomingTopicAliases
     private var keepAlive: KeepAlive?
     private var connection: PacketConnection?
     private var server: ServerCapabilities?
+    @exclusivity(unchecked)
     private var acknowledgements: [Packet] = []
     private var ending: MQTTXError?
     private var isOpenedDone = false
@@ -41,8 +43,10 @@ final class ClientConnection: PacketReceiver {
     private var authenticationTask: Task<Void, Never>?
     private var reauthentication: EventLoopPromise<Void>?
     /// What came with the CONNACK, until the authentication method has looked at that.
+    @exclusivity(unchecked)
     private var heldBack: [DecodedPacket]?
 
+    /// Made on the event loop.
     init(
         core: ClientCore, connect: Connect, exchange: (any AuthenticationExchange)?,
         opened: EventLoopPromise<ServerCapabilities>, closed: EventLoopPromise<MQTTXError>
@@ -53,13 +57,13 @@ final class ClientConnection: PacketReceiver {
         self.opened = opened
         self.closed = closed
         eventLoop = core.eventLoop
+        inbound = core.inbound.value
         handshake = ClientHandshake(connect: connect)
         isV5 = connect.version == .v5
         aliases = IncomingTopicAliases(maximum: Int(core.config.topicAliasMaximum))
     }
 
-    /// Asked for on the event loop only.
-    private lazy var inbound = core.inbound.value
+    private let inbound: Inbound
 
     // MARK: PacketReceiver
 
@@ -154,6 +158,7 @@ final class ClientConnection: PacketReceiver {
 
     func readCompleted(_ connection: PacketConnection) {
         keepAlive?.didRead()
+        let answers = acknowledgements.count
         takeAcknowledgements()
         guard isConnected, server != nil else { return }
         sendReady()
@@ -161,7 +166,7 @@ final class ClientConnection: PacketReceiver {
         if inbound.incoming.owedCount > 0 { watchForStall() }
         watchParking()
         core.outbox.flush()
-        if core.fewInFlight { core.quickAcknowledge(connection) }
+        if answers <= ClientCore.few, core.fewInFlight { core.quickAcknowledge(connection) }
     }
 
     func violated(_ error: MQTTXError, on connection: PacketConnection) {

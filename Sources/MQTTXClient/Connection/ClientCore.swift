@@ -111,10 +111,12 @@ final class ClientCore: Sendable {
 
     var awaitsAnswer: Bool { outbox.awaitsAnswer || pendingCalls.load(ordering: .relaxed) > 0 }
 
+    static let few = 8
+
     /// Whether so little is in flight that a delayed TCP acknowledgement could hold up the broker.
     var fewInFlight: Bool {
         let calls = pendingCalls.load(ordering: .relaxed)
-        return calls + outbox.inFlightCount <= 8
+        return calls + outbox.inFlightCount <= Self.few
     }
 
     func quickAcknowledge(_ connection: PacketConnection) {

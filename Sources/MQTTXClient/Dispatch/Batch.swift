@@ -10,13 +10,19 @@ final class Batch: @unchecked Sendable {
 
     private(set) var handlers: [HandlerEntry] = []
     /// Whether a subscription identifier chose the handlers among those of the topic.
+    @exclusivity(unchecked)
     private(set) var isChosen = false
     private var pin: ReadPin?
+    @exclusivity(unchecked)
     private var messages = Batch.memory(smallestCapacity)
     /// What the broker is owed for each message once its handlers have returned; empty if nothing is.
+    @exclusivity(unchecked)
     private var tickets: [IncomingFlight.Ticket] = []
+    @exclusivity(unchecked)
     private(set) var capacity = Batch.smallestCapacity
+    @exclusivity(unchecked)
     private var next = 0
+    @exclusivity(unchecked)
     private var end = 0
 
     deinit {

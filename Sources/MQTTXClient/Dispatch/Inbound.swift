@@ -27,7 +27,10 @@ package final class Inbound {
     let registry: SubscriptionRegistry
     let dispatch: DispatchQueue
     let mode: AcknowledgementMode
+    // Unchecked where it is asked for every message: on the event loop alone, and nothing is called with access open.
+    @exclusivity(unchecked)
     package var incoming: IncomingFlight
+    @exclusivity(unchecked)
     private(set) var statistics = ClientStatistics()
 
     private let bounds: QueueBounds
@@ -39,15 +42,21 @@ package final class Inbound {
     /// With one worker all messages are handled in the order received, whatever their topics.
     private let onlyLane: TopicLane?
     private var laneLimit = Inbound.largestLaneCount
+    @exclusivity(unchecked)
     private var lastLane: TopicLane?
     /// Lanes to which something came since the last hand-over.
+    @exclusivity(unchecked)
     private var touched: [TopicLane] = []
+    @exclusivity(unchecked)
     private var spares: [Batch] = []
     /// The account of the read buffer that messages come from, and which one that is.
+    @exclusivity(unchecked)
     private var pin: ReadPin?
+    @exclusivity(unchecked)
     private var pinnedRead: UInt64 = 0
     private var parked = Deque<Parked>()
     private var parkedBytes = 0
+    @exclusivity(unchecked)
     private var isOverReserve = false
 
     package init(
@@ -117,6 +126,10 @@ package final class Inbound {
         _ connection: PacketConnection
     ) {
         let lane = lane(of: message.publish.topic)
+        if lane.isPlain, onlyLane == nil {
+            let owed = mode == .afterHandler || mode == .afterHandlerStrict ? ticket : nil
+            return append(message, owed: owed, chosen: nil, to: lane, isApart: isApart, connection)
+        }
         var chosen: [HandlerEntry]?
         if lane.route.count < 2 || message.publish.properties.isEmpty {
             if !lane.handlersOnReceipt.isEmpty {
@@ -198,6 +211,7 @@ package final class Inbound {
             let all = lane.route.flatMap(\.handlers).sorted { $0.id < $1.id }
             lane.handlers = all.filter { !$0.isOnReceipt }
             lane.handlersOnReceipt = all.filter(\.isOnReceipt)
+            lane.isPlain = lane.route.count == 1 && !lane.handlers.isEmpty && lane.handlersOnReceipt.isEmpty
         }
         lastLane = lane
         return lane

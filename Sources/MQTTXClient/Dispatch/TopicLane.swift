@@ -7,11 +7,16 @@ final class TopicLane: @unchecked Sendable {
     let topic: String
     /// The subscriptions that match the topic, as of `generation` of the registry.
     var route: [Route] = []
+    @exclusivity(unchecked)
     var generation: UInt64 = .max
     /// All handlers of the route that run on workers, as long as no subscription identifier tells them apart.
     var handlers: [HandlerEntry] = []
     var handlersOnReceipt: [HandlerEntry] = []
+    /// Whether one subscription matches and all its handlers run on workers: the usual case.
+    @exclusivity(unchecked)
+    var isPlain = false
     /// What came since the last hand-over: the batch being filled, and those before it.
+    @exclusivity(unchecked)
     var incoming: Batch?
     var filled: [Batch] = []
 

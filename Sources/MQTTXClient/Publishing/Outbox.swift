@@ -24,10 +24,18 @@ final class Outbox: Sendable {
 
     // MARK: For any task
 
-    /// Sends a message, or queues it.
-    ///
-    /// - Returns: its receipt, or nil if it is done: QoS 0, on its way to the socket.
-    func submit(_ publish: Publish) async throws -> PublishReceipt? {
+    /// What became of a message that was offered.
+    enum Offer {
+        /// QoS 0, on its way to the socket: done.
+        case written
+        /// In flight or queued: the receipt will tell.
+        case taken(PublishReceipt)
+        /// The queue is full: there may be room after ``waitForRoom()``.
+        case full
+    }
+
+    /// Sends a message, or queues it; never waits.
+    func offer(_ publish: borrowing Publish) throws(MQTTXError) -> Offer {
         if publish.qos == .atMostOnce {
             let (isWritten, needsFlush) = try state.withLock { state throws(MQTTXError) -> (Bool, Bool) in
                 guard try state.tryWriteAtMostOnce(publish) else { return (false, false) }
@@ -35,30 +43,27 @@ final class Outbox: Sendable {
                 return (true, Self.claimFlush(&state))
             }
             if needsFlush { scheduleFlush() }
-            if isWritten { return nil }
+            if isWritten { return .written }
         }
         let receipt = PublishReceipt()
-        while true {
-            let submission = access { $0.submit(publish, receipt: receipt, completions: &$1) }
-            switch submission {
-            case .written: return nil
-            case .taken: return receipt
-            case .refused(let error): throw error
-            case .full: try await waitForRoom()
-            }
+        switch access({ $0.submit(copy publish, receipt: receipt, completions: &$1) }) {
+        case .written: return .written
+        case .taken: return .taken(receipt)
+        case .refused(let error): throw error
+        case .full: return .full
         }
     }
 
-    /// Sends a message, or queues it; never waits.
+    /// Sends a message, or queues it once there is room.
     ///
-    /// - Throws: ``ErrorCode/queueFull`` where ``submit(_:)`` would wait.
-    func offer(_ publish: Publish) throws(MQTTXError) -> PublishReceipt? {
-        let receipt = PublishReceipt()
-        switch access({ $0.submit(publish, receipt: receipt, completions: &$1) }) {
-        case .written: return nil
-        case .taken: return receipt
-        case .refused(let error): throw error
-        case .full: throw MQTTXError(.queueFull, "the queue of messages to be sent is full")
+    /// - Returns: its receipt, or nil if it is done.
+    func submit(_ publish: Publish) async throws -> PublishReceipt? {
+        while true {
+            switch try offer(publish) {
+            case .written: return nil
+            case .taken(let receipt): return receipt
+            case .full: try await waitForRoom()
+            }
         }
     }
 

@@ -330,9 +330,9 @@ struct OutboxState: ~Copyable {
     }
 
     private mutating func complete(
-        _ outcome: OutgoingFlight.Outcome, _ ack: Acknowledgement, _ completions: inout Completions
+        _ outcome: consuming OutgoingFlight.Outcome, _ ack: Acknowledgement, _ completions: inout Completions
     ) {
-        guard case .completed(let entry) = outcome, let receipt = entry.token as? PublishReceipt else { return }
+        guard case .completed(let entry) = consume outcome, let receipt = entry.token as? PublishReceipt else { return }
         // What PUBREC has accepted is delivered: an identifier not known any more when PUBREL comes again, on the next
         // connection, is no error (section 3.7.2.1).
         guard ack.reasonCode.isError, entry.stage != .awaitingPubcomp else {

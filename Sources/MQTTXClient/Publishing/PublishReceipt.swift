@@ -26,11 +26,12 @@ public final class PublishReceipt: Sendable {
     /// - Throws: `CancellationError` if the task is cancelled.
     public var outcome: PublishOutcome {
         get async throws {
-            if let outcome = state.withLock({ $0.outcome }) { return outcome }
-            let id = state.withLock { state in
+            let (known, id) = state.withLock { state -> (PublishOutcome?, Int) in
+                if let outcome = state.outcome { return (outcome, 0) }
                 state.nextID += 1
-                return state.nextID
+                return (nil, state.nextID)
             }
+            if let known { return known }
             let outcome = await withTaskCancellationHandler {
                 await withUnsafeContinuation { continuation in
                     let outcome: PublishOutcome?? = state.withLock { state in
