@@ -101,6 +101,24 @@ struct PublishTests {
         }
     }
 
+    @Test("A message that fits the client's packets without an alias, but not with one, goes without")
+    func aliasTooLong() async throws {
+        try await withBroker { broker in
+            let subscriber = try await RawClient.connect(broker, "small") {
+                $0.topicAliasMaximum = 1
+                $0.maximumPacketSize = 25
+            }
+            try await subscriber.subscribe("sensors/temperature")
+            let publisher = try await RawClient.connect(broker)
+            for text in ["x", "", ""] { try await publisher.publish("sensors/temperature", text) }
+            let received = [
+                try await subscriber.message(), try await subscriber.message(), try await subscriber.message(),
+            ]
+            #expect(received.map(\.text) == ["x", "", ""])
+            #expect(received.allSatisfy { $0.topic == "sensors/temperature" && $0.properties.topicAlias == nil })
+        }
+    }
+
     @Test("Aliases outside the limit, and topics that are none, end the connection")
     func violations() async throws {
         let payload = ByteBuffer(string: "x")

@@ -162,7 +162,7 @@ package struct ServerHandshake: Sendable {
             return refuse(connect, code, reason)
         default:
             stage = .over
-            return .refuse(.disconnect(Disconnect(reasonCode: code)))
+            return .refuse(.disconnect(Disconnect(reasonCode: Self.refusal(code, in: .disconnect))))
         }
     }
 
@@ -238,6 +238,7 @@ extension ServerHandshake {
 
     private mutating func refuse(_ connect: Connect, _ code: ReasonCode, _ reason: String?) -> Action {
         stage = .over
+        let code = Self.refusal(code, in: .connack)
         var properties = Properties()
         if connect.version == .v5, let reason {
             properties.reasonString = reason
@@ -246,6 +247,11 @@ extension ServerHandshake {
         let isOldRefusal = connect.version == .v3_1_1 && code == .badUserNameOrPassword
         return .refuse(
             .connack(ConnAck(reasonCode: isOldRefusal ? .notAuthorized : code, properties: properties)))
+    }
+
+    /// Whoever judges may name any code, and the packet can't carry all of them.
+    private static func refusal(_ code: ReasonCode, in type: PacketType) -> ReasonCode {
+        code.isError && code.isAllowed(in: type) ? code : .notAuthorized
     }
 
     private mutating func violation(_ message: String) -> Action {

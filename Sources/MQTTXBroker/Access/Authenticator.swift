@@ -24,6 +24,7 @@ public struct ConnectAttempt: Sendable {
 public enum AuthenticationResult: Sendable, Hashable {
     /// Let in. `identity` is the user name from here on, if it is another than that in the CONNECT.
     case accepted(identity: String? = nil)
-    /// Refused, with the reason code of the CONNACK and a reason for people.
+    /// Refused, with the reason code of the CONNACK and a reason for people. A code that is no refusal, or none that a
+    /// CONNACK can carry, goes out as ``ReasonCode/notAuthorized``.
     case refused(ReasonCode = .badUserNameOrPassword, reason: String? = nil)
 }

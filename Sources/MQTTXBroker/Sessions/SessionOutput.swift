@@ -226,10 +226,12 @@ struct SessionOutput {
         var writer = writer
         let topic = writer.content.topic
         if aliases != nil, topic.utf8.count > 3 { (writer.topicAlias, writer.sendsTopic) = aliases!.alias(for: topic) }
-        let isWritten = writer.write(version: version, limit: packetLimit, into: &pending)
-        // The client has not heard of an alias that stood in a packet which was left out.
-        if !isWritten, writer.topicAlias != nil, writer.sendsTopic { aliases?.forget(topic) }
-        return isWritten
+        if writer.write(version: version, limit: packetLimit, into: &pending) { return true }
+        guard writer.topicAlias != nil, writer.sendsTopic else { return false }
+        // The client has not heard of that alias; three bytes fewer may fit.
+        aliases?.forget(topic)
+        writer.topicAlias = nil
+        return writer.write(version: version, limit: packetLimit, into: &pending)
     }
 
     private mutating func usePending() {

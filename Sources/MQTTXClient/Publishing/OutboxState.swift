@@ -219,16 +219,24 @@ struct OutboxState: ~Copyable {
         }
         let (alias, sendTopic) = aliases.alias(for: publish.topic)
         do throws(MQTTXError) {
-            try encoder.encodePublish(
-                topic: publish.topic, payload: publish.payload, qos: publish.qos, retain: publish.retain, dup: false,
-                packetID: packetID, properties: publish.properties, topicAlias: alias, sendTopic: sendTopic,
-                into: &buffer)
+            try encode(publish, packetID, alias, sendTopic)
         } catch {
-            if sendTopic, alias != nil { aliases.forget(publish.topic) }
-            throw error
+            guard sendTopic, alias != nil else { throw error }
+            aliases.forget(publish.topic)
+            // Three bytes fewer may fit.
+            try encode(publish, packetID, nil, true)
         }
         statistics.sent += 1
         if publish.qos == .atMostOnce { atMostOnceInBuffer += 1 }
+    }
+
+    @inline(__always)
+    private mutating func encode(
+        _ publish: borrowing Publish, _ packetID: UInt16, _ alias: UInt16?, _ sendTopic: Bool
+    ) throws(MQTTXError) {
+        try encoder.encodePublish(
+            topic: publish.topic, payload: publish.payload, qos: publish.qos, retain: publish.retain, dup: false,
+            packetID: packetID, properties: publish.properties, topicAlias: alias, sendTopic: sendTopic, into: &buffer)
     }
 
     private mutating func encodeResend(_ packet: Packet) throws(MQTTXError) {

@@ -108,6 +108,24 @@ struct SendingClauseTests {
         }
     }
 
+    @Test("A message that fits the server's packets without an alias, but not with one, goes without")
+    func aliasTooLong() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(
+                connections,
+                properties: .with {
+                    $0.topicAliasMaximum = 1
+                    $0.maximumPacketSize = 25
+                })
+            for text in ["x", ""] {
+                try await client.publish("sensors/temperature", text)
+                let publish = try await connection.nextPublish()
+                #expect(publish.topic == "sensors/temperature" && publish.properties.topicAlias == nil)
+            }
+            await client.disconnect()
+        }
+    }
+
     @Test("A new connection knows no topic alias of the one before, either way [MQTT-3.3.2-7]")
     func aliasesEndWithTheConnection() async throws {
         try await ScriptedBroker.run { broker, connections in
