@@ -111,7 +111,9 @@ final class ClientCore: Sendable {
 
     var awaitsAnswer: Bool { outbox.awaitsAnswer || pendingCalls.load(ordering: .relaxed) > 0 }
 
-    static let few = 8
+    /// Calls and messages in flight up to which everything can come to wait for a delayed TCP acknowledgement: a broker with
+    /// Nagle's algorithm on holds small packets back until then. With more, something is always on its way.
+    static let few = 24
 
     /// Whether so little is in flight that a delayed TCP acknowledgement could hold up the broker.
     var fewInFlight: Bool {
