@@ -7,40 +7,40 @@ extension ByteWriter {
         guard size > 0 else { return }
         if let topicAlias { number(.topicAlias, topicAlias) }
         guard let storage = properties.storage else { return }
-        write(storage.fields, ignoringTopicAlias: topicAlias != nil)
+        write(storage, ignoringTopicAlias: topicAlias != nil)
     }
 
-    private mutating func write(_ fields: Properties.Fields, ignoringTopicAlias: Bool) {
-        number(.payloadFormatIndicator, fields.payloadFormatIndicator)
-        number(.messageExpiryInterval, fields.messageExpiryInterval)
-        string(.contentType, fields.contentType)
-        string(.responseTopic, fields.responseTopic)
-        binary(.correlationData, fields.correlationData)
-        for identifier in fields.subscriptionIdentifiers {
+    private mutating func write(_ storage: Properties.Storage, ignoringTopicAlias: Bool) {
+        number(.payloadFormatIndicator, storage.fields.payloadFormatIndicator)
+        number(.messageExpiryInterval, storage.fields.messageExpiryInterval)
+        string(.contentType, storage.fields.contentType)
+        string(.responseTopic, storage.fields.responseTopic)
+        binary(.correlationData, storage.fields.correlationData)
+        for identifier in storage.fields.subscriptionIdentifiers {
             write(PropertyID.subscriptionIdentifier.rawValue)
             writeVariableByteInteger(Int(identifier))
         }
-        if !ignoringTopicAlias { number(.topicAlias, fields.topicAlias) }
-        number(.sessionExpiryInterval, fields.sessionExpiryInterval)
-        string(.assignedClientIdentifier, fields.assignedClientIdentifier)
-        number(.serverKeepAlive, fields.serverKeepAlive)
-        string(.authenticationMethod, fields.authenticationMethod)
-        binary(.authenticationData, fields.authenticationData)
-        number(.requestProblemInformation, fields.requestProblemInformation)
-        number(.willDelayInterval, fields.willDelayInterval)
-        number(.requestResponseInformation, fields.requestResponseInformation)
-        string(.responseInformation, fields.responseInformation)
-        string(.serverReference, fields.serverReference)
-        string(.reasonString, fields.reasonString)
-        number(.receiveMaximum, fields.receiveMaximum)
-        number(.topicAliasMaximum, fields.topicAliasMaximum)
-        number(.maximumQoS, fields.maximumQoS)
-        number(.retainAvailable, fields.retainAvailable)
-        number(.maximumPacketSize, fields.maximumPacketSize)
-        number(.wildcardSubscriptionAvailable, fields.wildcardSubscriptionAvailable)
-        number(.subscriptionIdentifierAvailable, fields.subscriptionIdentifierAvailable)
-        number(.sharedSubscriptionAvailable, fields.sharedSubscriptionAvailable)
-        for property in fields.userProperties {
+        if !ignoringTopicAlias { number(.topicAlias, storage.fields.topicAlias) }
+        number(.sessionExpiryInterval, storage.fields.sessionExpiryInterval)
+        string(.assignedClientIdentifier, storage.fields.assignedClientIdentifier)
+        number(.serverKeepAlive, storage.fields.serverKeepAlive)
+        string(.authenticationMethod, storage.fields.authenticationMethod)
+        binary(.authenticationData, storage.fields.authenticationData)
+        number(.requestProblemInformation, storage.fields.requestProblemInformation)
+        number(.willDelayInterval, storage.fields.willDelayInterval)
+        number(.requestResponseInformation, storage.fields.requestResponseInformation)
+        string(.responseInformation, storage.fields.responseInformation)
+        string(.serverReference, storage.fields.serverReference)
+        string(.reasonString, storage.fields.reasonString)
+        number(.receiveMaximum, storage.fields.receiveMaximum)
+        number(.topicAliasMaximum, storage.fields.topicAliasMaximum)
+        number(.maximumQoS, storage.fields.maximumQoS)
+        number(.retainAvailable, storage.fields.retainAvailable)
+        number(.maximumPacketSize, storage.fields.maximumPacketSize)
+        number(.wildcardSubscriptionAvailable, storage.fields.wildcardSubscriptionAvailable)
+        number(.subscriptionIdentifierAvailable, storage.fields.subscriptionIdentifierAvailable)
+        number(.sharedSubscriptionAvailable, storage.fields.sharedSubscriptionAvailable)
+        for property in storage.fields.userProperties {
             write(PropertyID.userProperty.rawValue)
             writeString(property.name)
             writeString(property.value)

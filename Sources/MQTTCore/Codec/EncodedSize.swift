@@ -5,7 +5,7 @@ enum EncodedSize {
     /// A UTF-8 encoded string: at most 65,535 bytes, no U+0000 (section 1.5.4).
     static func string(_ string: String, _ what: StaticString) throws(MQTTXError) -> Int {
         var string = string
-        let (count, hasNull) = string.withUTF8 { ($0.count, $0.contains(0)) }
+        let (count, hasNull) = string.withUTF8 { ($0.count, UnsafeRawBufferPointer($0).contains(0, or: 0, or: 0)) }
         guard count <= 65_535 else { throw .notEncodable("\(what) has \(count) bytes, more than 65535") }
         guard !hasNull else { throw MQTTXError(.invalidUTF8, "\(what) contains U+0000") }
         return 2 + count
@@ -45,63 +45,63 @@ enum EncodedSize {
         }
         guard let storage = properties.storage else { return size }
         var counter = PropertyCounter(allowed: allowed, size: size)
-        try counter.add(storage.fields, ignoringTopicAlias: topicAlias != nil)
+        try counter.add(storage, ignoringTopicAlias: topicAlias != nil)
         return counter.size
     }
 }
 
-/// Adds up the size of properties and checks each of them.
+/// Adds up the size of properties and checks each of them. Asks the storage for one after another: all at once would be a copy.
 private struct PropertyCounter {
     let allowed: PropertySet
     var size: Int
 
-    mutating func add(_ fields: Properties.Fields, ignoringTopicAlias: Bool) throws(MQTTXError) {
-        try number(.payloadFormatIndicator, fields.payloadFormatIndicator)
-        try number(.messageExpiryInterval, fields.messageExpiryInterval)
-        try string(.contentType, fields.contentType, "content type")
-        try string(.responseTopic, fields.responseTopic, "response topic")
-        try binary(.correlationData, fields.correlationData, "correlation data")
-        for identifier in fields.subscriptionIdentifiers {
+    mutating func add(_ storage: Properties.Storage, ignoringTopicAlias: Bool) throws(MQTTXError) {
+        try number(.payloadFormatIndicator, storage.fields.payloadFormatIndicator)
+        try number(.messageExpiryInterval, storage.fields.messageExpiryInterval)
+        try string(.contentType, storage.fields.contentType, "content type")
+        try string(.responseTopic, storage.fields.responseTopic, "response topic")
+        try binary(.correlationData, storage.fields.correlationData, "correlation data")
+        for identifier in storage.fields.subscriptionIdentifiers {
             try check(.subscriptionIdentifier, identifier)
             size += 1 + VariableByteInteger.size(of: Int(identifier))
         }
-        if !ignoringTopicAlias { try number(.topicAlias, fields.topicAlias) }
-        for property in fields.userProperties {
+        if !ignoringTopicAlias { try number(.topicAlias, storage.fields.topicAlias) }
+        for property in storage.fields.userProperties {
             try check(.userProperty, 0)
             size += 1
             size += try EncodedSize.string(property.name, "user property's name")
             size += try EncodedSize.string(property.value, "user property's value")
         }
-        try string(.reasonString, fields.reasonString, "reason string")
-        try addRare(fields)
-        if var topic = fields.responseTopic, topic.withUTF8({ TopicName.hasWildcard(UnsafeRawBufferPointer($0)) }) {
+        try string(.reasonString, storage.fields.reasonString, "reason string")
+        try addRare(storage)
+        if var topic = storage.fields.responseTopic, topic.withUTF8({ TopicName.hasWildcard(UnsafeRawBufferPointer($0)) }) {
             throw .invalidTopicName("response topic '\(topic)' contains a wildcard")
         }
     }
 
-    private mutating func addRare(_ fields: Properties.Fields) throws(MQTTXError) {
-        try number(.sessionExpiryInterval, fields.sessionExpiryInterval)
-        try string(.assignedClientIdentifier, fields.assignedClientIdentifier, "assigned client identifier")
-        try number(.serverKeepAlive, fields.serverKeepAlive)
-        try string(.authenticationMethod, fields.authenticationMethod, "authentication method")
-        try binary(.authenticationData, fields.authenticationData, "authentication data")
-        guard fields.authenticationData == nil || fields.authenticationMethod != nil else {
+    private mutating func addRare(_ storage: Properties.Storage) throws(MQTTXError) {
+        try number(.sessionExpiryInterval, storage.fields.sessionExpiryInterval)
+        try string(.assignedClientIdentifier, storage.fields.assignedClientIdentifier, "assigned client identifier")
+        try number(.serverKeepAlive, storage.fields.serverKeepAlive)
+        try string(.authenticationMethod, storage.fields.authenticationMethod, "authentication method")
+        try binary(.authenticationData, storage.fields.authenticationData, "authentication data")
+        guard storage.fields.authenticationData == nil || storage.fields.authenticationMethod != nil else {
             throw .notEncodable("authentication data without an authentication method")
         }
-        try number(.requestProblemInformation, fields.requestProblemInformation)
-        try number(.willDelayInterval, fields.willDelayInterval)
-        try number(.requestResponseInformation, fields.requestResponseInformation)
-        try string(.responseInformation, fields.responseInformation, "response information")
-        try string(.serverReference, fields.serverReference, "server reference")
-        try number(.receiveMaximum, fields.receiveMaximum)
-        try number(.topicAliasMaximum, fields.topicAliasMaximum)
-        try number(.maximumQoS, fields.maximumQoS)
-        try number(.retainAvailable, fields.retainAvailable)
-        try number(.maximumPacketSize, fields.maximumPacketSize)
-        try number(.wildcardSubscriptionAvailable, fields.wildcardSubscriptionAvailable)
-        try number(.subscriptionIdentifierAvailable, fields.subscriptionIdentifierAvailable)
-        try number(.sharedSubscriptionAvailable, fields.sharedSubscriptionAvailable)
-        guard allowed != .subscribe || fields.subscriptionIdentifiers.count <= 1 else {
+        try number(.requestProblemInformation, storage.fields.requestProblemInformation)
+        try number(.willDelayInterval, storage.fields.willDelayInterval)
+        try number(.requestResponseInformation, storage.fields.requestResponseInformation)
+        try string(.responseInformation, storage.fields.responseInformation, "response information")
+        try string(.serverReference, storage.fields.serverReference, "server reference")
+        try number(.receiveMaximum, storage.fields.receiveMaximum)
+        try number(.topicAliasMaximum, storage.fields.topicAliasMaximum)
+        try number(.maximumQoS, storage.fields.maximumQoS)
+        try number(.retainAvailable, storage.fields.retainAvailable)
+        try number(.maximumPacketSize, storage.fields.maximumPacketSize)
+        try number(.wildcardSubscriptionAvailable, storage.fields.wildcardSubscriptionAvailable)
+        try number(.subscriptionIdentifierAvailable, storage.fields.subscriptionIdentifierAvailable)
+        try number(.sharedSubscriptionAvailable, storage.fields.sharedSubscriptionAvailable)
+        guard allowed != .subscribe || storage.fields.subscriptionIdentifiers.count <= 1 else {
             throw .notEncodable("SUBSCRIBE takes one subscription identifier")
         }
     }

@@ -41,6 +41,27 @@ extension UnsafeRawBufferPointer {
         return product ^ (product >> 32)
     }
 
+    /// Whether one of three bytes is among these, eight looked at at a time.
+    @inline(__always)
+    func contains(_ first: UInt8, or second: UInt8, or third: UInt8) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var offset = 0
+        while offset &+ 8 <= count {
+            let word = loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            let (a, b, c) = (word ^ ones &* UInt64(first), word ^ ones &* UInt64(second), word ^ ones &* UInt64(third))
+            // Not zero exactly if a byte of one of them is.
+            let zeros = ((a &- ones) & ~a) | ((b &- ones) & ~b) | ((c &- ones) & ~c)
+            if zeros & 0x8080_8080_8080_8080 != 0 { return true }
+            offset &+= 8
+        }
+        while offset < count {
+            let byte = self[offset]
+            if byte == first || byte == second || byte == third { return true }
+            offset &+= 1
+        }
+        return false
+    }
+
     /// What kind of bytes there are, as far as strings are concerned.
     enum TextContent { case ascii, other, null }
 

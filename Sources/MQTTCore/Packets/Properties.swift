@@ -12,7 +12,7 @@ public struct Properties: Sendable {
 
     /// Whether nothing is set.
     @inlinable
-    public var isEmpty: Bool { storage == nil || storage!.fields == Fields() }
+    public var isEmpty: Bool { storage.map { $0.fields.isEmpty } ?? true }
 
     /// Properties with nothing but what the closure sets.
     public static func with(_ set: (inout Properties) -> Void) -> Properties {
@@ -37,6 +37,7 @@ public struct Properties: Sendable {
     // Immutable once shared: `fields` copies before it writes, hence unchecked.
     @usableFromInline
     final class Storage: @unchecked Sendable {
+        @exclusivity(unchecked)
         @usableFromInline var fields: Fields
 
         init(_ fields: Fields = Fields()) { self.fields = fields }
@@ -74,6 +75,13 @@ public struct Properties: Sendable {
 
         @usableFromInline
         package init() {}
+
+        /// Whether nothing is set. Looks first at what messages carry.
+        @usableFromInline
+        var isEmpty: Bool {
+            userProperties.isEmpty && correlationData == nil && responseTopic == nil && subscriptionIdentifiers.isEmpty
+                && self == Fields()
+        }
 
         @usableFromInline
         package static func == (lhs: Fields, rhs: Fields) -> Bool {

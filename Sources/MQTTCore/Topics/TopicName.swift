@@ -18,10 +18,8 @@ public enum TopicName {
     static func fault(in bytes: UnsafeRawBufferPointer) -> Fault? {
         if bytes.isEmpty { return .empty }
         if bytes.count > maximumLength { return .tooLong }
-        for byte in bytes where byte == 0 || byte == UInt8(ascii: "#") || byte == UInt8(ascii: "+") {
-            return byte == 0 ? .null : .wildcard
-        }
-        return nil
+        guard bytes.contains(0, or: .multiLevelWildcard, or: .singleLevelWildcard) else { return nil }
+        return bytes.first { $0 == 0 || $0 == .multiLevelWildcard || $0 == .singleLevelWildcard } == 0 ? .null : .wildcard
     }
 
     @inline(never)
@@ -35,6 +33,6 @@ public enum TopicName {
     }
 
     static func hasWildcard(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        bytes.contains { $0 == UInt8(ascii: "#") || $0 == UInt8(ascii: "+") }
+        bytes.contains(.multiLevelWildcard, or: .singleLevelWildcard, or: .singleLevelWildcard)
     }
 }

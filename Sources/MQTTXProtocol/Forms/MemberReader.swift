@@ -15,7 +15,7 @@ protocol MemberReader {
 }
 
 /// A format's way to write an object's members one after another.
-protocol MemberWriter {
+protocol MemberWriter: ~Copyable {
     /// Begins the object, with the number of members that will follow.
     mutating func open(members: Int)
     mutating func member(_ name: StaticString)

@@ -87,7 +87,7 @@ extension MessageCoder {
     }
 
     private static func write(
-        _ request: RPCRequest, _ form: MessageForm, to writer: inout some MemberWriter
+        _ request: RPCRequest, _ form: MessageForm, to writer: inout some MemberWriter & ~Copyable
     ) throws(MQTTXError) {
         let inEnvelope = form.hasEnvelope
         let extended = inEnvelope && !request.extensions.isEmpty
@@ -112,7 +112,7 @@ extension MessageCoder {
     }
 
     private static func write(
-        _ response: RPCResponse, _ form: MessageForm, to writer: inout some MemberWriter
+        _ response: RPCResponse, _ form: MessageForm, to writer: inout some MemberWriter & ~Copyable
     ) throws(MQTTXError) {
         let inEnvelope = form.hasEnvelope
         let extended = inEnvelope && !response.extensions.isEmpty
@@ -135,7 +135,7 @@ extension MessageCoder {
     }
 
     private static func close(
-        _ extensions: JSONObject?, _ unknown: JSONObject, _ writer: inout some MemberWriter
+        _ extensions: JSONObject?, _ unknown: JSONObject, _ writer: inout some MemberWriter & ~Copyable
     ) throws(MQTTXError) {
         if let extensions {
             writer.member("x")

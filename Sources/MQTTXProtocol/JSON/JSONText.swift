@@ -6,7 +6,7 @@ enum JSONText {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highs: UInt64 = 0x8080_8080_8080_8080
         while index &+ 8 <= bytes.count {
-            let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
             let quote = word ^ (ones &* 0x22)
             let backslash = word ^ (ones &* 0x5C)
             // A byte's high bit is set where it was below the number subtracted (exact for the lowest such byte,
@@ -14,7 +14,7 @@ enum JSONText {
             let found =
                 ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)
                 | ((word &- ones &* 0x20) & ~word)
-            if found & highs != 0 { break }
+            if found & highs != 0 { return index &+ (found & highs).trailingZeroBitCount / 8 }
             index &+= 8
         }
         while index < bytes.count {

@@ -2,28 +2,30 @@ import MQTTCore
 import NIOCore
 
 /// Writes MessagePack straight into a buffer, each value in its shortest form.
-struct MessagePackWriter {
-    private(set) var buffer: ByteBuffer
+struct MessagePackWriter: ~Copyable {
+    private var sink: ByteSink
     private var depth = 0
 
     init(capacity: Int = 128) {
-        buffer = ByteBuffer()
-        buffer.reserveCapacity(capacity)
+        sink = ByteSink(capacity: capacity)
     }
+
+    /// What was written.
+    var buffer: ByteBuffer { sink.bytes }
 
     mutating func value(_ value: JSONValue) throws(MQTTXError) {
         switch value {
-        case .null: buffer.writeInteger(UInt8(0xC0))
-        case .bool(let value): buffer.writeInteger(UInt8(value ? 0xC3 : 0xC2))
+        case .null: sink.append(UInt8(0xC0))
+        case .bool(let value): sink.append(UInt8(value ? 0xC3 : 0xC2))
         case .int(let value): integer(value)
         case .double(let value):
-            buffer.writeInteger(UInt8(0xCB))
-            buffer.writeInteger(value.bitPattern)
+            sink.append(UInt8(0xCB))
+            sink.append(bigEndian: value.bitPattern)
         case .bigInt(let digits): try bigInt(digits)
         case .string(let value): try string(value)
         case .binary(let bytes):
             try length(of: bytes.count, short: nil, one: 0xC4, two: 0xC5, four: 0xC6)
-            buffer.writeBytes(bytes)
+            bytes.withUnsafeBytes { sink.append($0) }
         case .array(let elements):
             try descend()
             try length(of: elements.count, short: (0x90, 15), one: nil, two: 0xDC, four: 0xDD)
@@ -42,13 +44,13 @@ struct MessagePackWriter {
 
     private mutating func string(_ string: String) throws(MQTTXError) {
         try length(of: string.utf8.count, short: (0xA0, 31), one: 0xD9, two: 0xDA, four: 0xDB)
-        buffer.writeString(string)
+        sink.append(string)
     }
 
     private mutating func integer(_ value: Int64) {
         switch value {
-        case 0...0x7F: buffer.writeInteger(UInt8(truncatingIfNeeded: value))
-        case -32..<0: buffer.writeInteger(Int8(truncatingIfNeeded: value))
+        case 0...0x7F: sink.append(UInt8(truncatingIfNeeded: value))
+        case -32..<0: sink.append(UInt8(truncatingIfNeeded: value))
         case 0x80...0xFF: tagged(0xCC, UInt8(truncatingIfNeeded: value))
         case 0x100...0xFFFF: tagged(0xCD, UInt16(truncatingIfNeeded: value))
         case 0x1_0000...0xFFFF_FFFF: tagged(0xCE, UInt32(truncatingIfNeeded: value))
@@ -61,8 +63,8 @@ struct MessagePackWriter {
     }
 
     private mutating func tagged(_ tag: UInt8, _ value: some FixedWidthInteger) {
-        buffer.writeInteger(tag)
-        buffer.writeInteger(value)
+        sink.append(tag)
+        sink.append(bigEndian: value)
     }
 
     private mutating func bigInt(_ digits: String) throws(MQTTXError) {
@@ -79,7 +81,7 @@ struct MessagePackWriter {
         of count: Int, short: (base: UInt8, limit: Int)?, one: UInt8?, two: UInt8, four: UInt8
     ) throws(MQTTXError) {
         if let short, count <= short.limit {
-            buffer.writeInteger(short.base | UInt8(truncatingIfNeeded: count))
+            sink.append(short.base | UInt8(truncatingIfNeeded: count))
         } else if let one, let count = UInt8(exactly: count) {
             tagged(one, count)
         } else if let count = UInt16(exactly: count) {
@@ -103,7 +105,7 @@ extension MessagePackWriter: MemberWriter {
     mutating func open(members: Int) {
         depth += 1
         if members <= 15 {
-            buffer.writeInteger(0x80 | UInt8(truncatingIfNeeded: members))
+            sink.append(0x80 | UInt8(truncatingIfNeeded: members))
         } else if members <= 0xFFFF {
             tagged(0xDE, UInt16(truncatingIfNeeded: members))
         } else {
@@ -113,8 +115,8 @@ extension MessagePackWriter: MemberWriter {
 
     /// Names of ours are shorter than 32 bytes.
     mutating func member(_ name: StaticString) {
-        buffer.writeInteger(0xA0 | UInt8(truncatingIfNeeded: name.utf8CodeUnitCount))
-        buffer.writeStaticString(name)
+        sink.append(0xA0 | UInt8(truncatingIfNeeded: name.utf8CodeUnitCount))
+        sink.append(name)
     }
 
     mutating func name(_ name: String) throws(MQTTXError) { try string(name) }
@@ -123,7 +125,7 @@ extension MessagePackWriter: MemberWriter {
 
     mutating func lazy(_ lazy: LazyValue) throws(MQTTXError) {
         if case .messagePack(let bytes) = lazy.storage {
-            buffer.writeImmutableBuffer(bytes)
+            sink.append(bytes)
         } else {
             try value(try lazy.json())
         }
