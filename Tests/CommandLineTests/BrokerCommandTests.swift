@@ -191,7 +191,7 @@ struct BrokerCommandTests {
                 for (command, status) in [
                     (["pub", "-t", "a", "-m", "x", "-q", "2"], 10),
                     (["pub", "-t", "a", "-m", "x", "-q", "1", "-r"], 10),
-                    (["sub", "-t", "a/#", "-E"], 40), (["sub", "-t", "b", "-E"], 40), (["sub", "-t", "c", "-E"], 0),
+                    (["sub", "-t", "a/#", "-E"], 10), (["sub", "-t", "b", "-E"], 10), (["sub", "-t", "c", "-E"], 0),
                 ] as [([String], Int32)] {
                     let result = try await Tool.run(command + ["-p", port])
                     #expect(result.status == status, "\(command): \(result.errors)")
