@@ -50,7 +50,8 @@ enum EncodedSize {
     }
 }
 
-/// Adds up the size of properties and checks each of them. Asks the storage for one after another: all at once would be a copy.
+/// Adds up the size of properties and checks each of them. Asks the storage for one after another: all at once would be a
+/// copy.
 private struct PropertyCounter {
     let allowed: PropertySet
     var size: Int
@@ -74,7 +75,7 @@ private struct PropertyCounter {
         }
         try string(.reasonString, storage.fields.reasonString, "reason string")
         try addRare(storage)
-        if var topic = storage.fields.responseTopic, topic.withUTF8({ TopicName.hasWildcard(UnsafeRawBufferPointer($0)) }) {
+        if let topic = storage.fields.responseTopic, topic.withBytes({ TopicName.hasWildcard($0) }) {
             throw .invalidTopicName("response topic '\(topic)' contains a wildcard")
         }
     }

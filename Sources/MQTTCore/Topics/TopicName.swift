@@ -19,7 +19,8 @@ public enum TopicName {
         if bytes.isEmpty { return .empty }
         if bytes.count > maximumLength { return .tooLong }
         guard bytes.contains(0, or: .multiLevelWildcard, or: .singleLevelWildcard) else { return nil }
-        return bytes.first { $0 == 0 || $0 == .multiLevelWildcard || $0 == .singleLevelWildcard } == 0 ? .null : .wildcard
+        let first = bytes.first { $0 == 0 || $0 == .multiLevelWildcard || $0 == .singleLevelWildcard }
+        return first == 0 ? .null : .wildcard
     }
 
     @inline(never)
