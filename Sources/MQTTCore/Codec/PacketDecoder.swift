@@ -78,9 +78,8 @@ public struct PacketDecoder: Sendable {
                 guard let first = bytes.first, first >> 4 == PacketType.publish.rawValue,
                     let header = try FixedHeader.read(bytes), isWithinLimits(header, bytes.count)
                 else { return nil }
-                let publish = try parser.parsePublish(header, bytes, slicing: current)
                 size = header.packetSize
-                return publish
+                return try parser.parsePublish(header, bytes, slicing: current)
             }
         } catch {
             failure = error

@@ -52,12 +52,7 @@ struct PacketParser: Sendable {
     private mutating func parsePayload(
         _ header: FixedHeader, _ cursor: inout ByteCursor, slicing buffer: borrowing ByteBuffer
     ) throws(MQTTXError) -> Publish {
-        var publish = try parsePublish(header, &cursor, slicing: buffer)
-        if !cursor.isAtEnd {
-            publish.payload =
-                buffer.getSlice(at: buffer.readerIndex + cursor.offset, length: cursor.remaining) ?? ByteBuffer()
-        }
-        return publish
+        try parsePublish(header, &cursor, slicing: buffer, takingPayload: true)
     }
 
     @inline(never)
@@ -141,14 +136,14 @@ extension PacketParser {
     ) throws(MQTTXError) -> Publish {
         try buffer.withUnsafeReadableBytes { (bytes) throws(MQTTXError) -> Publish in
             var cursor = ByteCursor(bytes, in: header.length..<headLength)
-            return try parsePublish(header, &cursor, slicing: buffer)
+            return try parsePublish(header, &cursor, slicing: buffer, takingPayload: false)
         }
     }
 
-    /// All of a PUBLISH but the payload, before which the cursor is left.
+    /// A PUBLISH, all or but for the payload. The cursor is left before that.
     @inline(__always)
     private mutating func parsePublish(
-        _ header: FixedHeader, _ cursor: inout ByteCursor, slicing buffer: borrowing ByteBuffer
+        _ header: FixedHeader, _ cursor: inout ByteCursor, slicing buffer: borrowing ByteBuffer, takingPayload: Bool
     ) throws(MQTTXError) -> Publish {
         let flags = header.flags
         guard let qos = QoS(rawValue: flags >> 1 & 0b11) else { throw .malformed("PUBLISH has QoS 3") }
@@ -160,9 +155,11 @@ extension PacketParser {
         var properties = Properties()
         if version == .v5 { properties = try parsePublishProperties(&cursor, slicing: buffer) }
         if topicRange.isEmpty { try checkEmptyTopic(properties) }
+        let start = buffer.readerIndex + cursor.offset
+        let payload = takingPayload && !cursor.isAtEnd ? buffer.getSlice(at: start, length: cursor.remaining) : nil
         return Publish(
-            topic: topic, payload: ByteBuffer(), qos: qos, retain: flags & 1 != 0, dup: dup, packetID: packetID,
-            properties: properties)
+            topic: topic, payload: payload ?? ByteBuffer(), qos: qos, retain: flags & 1 != 0, dup: dup,
+            packetID: packetID, properties: properties)
     }
 
     @inline(__always)

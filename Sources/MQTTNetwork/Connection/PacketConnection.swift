@@ -15,8 +15,10 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     @exclusivity(unchecked)
     package var decoder: PacketDecoder
     /// Bytes read since the connection opened.
+    @exclusivity(unchecked)
     package private(set) var bytesRead: UInt64 = 0
     /// The memory of the read buffer whose packets are being handed over, in bytes: what a message of it holds.
+    @exclusivity(unchecked)
     package private(set) var readCapacity = 0
 
     /// Who the peer is by its TLS certificate, when it presented one. Known before the receiver hears of the connection.
@@ -27,6 +29,7 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     private var failure: (any Error)?
     private var isPaused = false
     private var readIsHeld = false
+    @exclusivity(unchecked)
     private var isFinished = false
     private var isOpen = false
 
