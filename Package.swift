@@ -119,11 +119,14 @@ let package = Package(
             path: "Benchmarks",
             exclude: ["instructions.tsv"],
             swiftSettings: settings),
-        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["MQTTCore", nio("NIOCore")], path: "Tests/Support",
+            swiftSettings: settings),
         .testTarget(
             name: "MQTTXClientTests",
             dependencies: [
-                "MQTTXClient", "MQTTCore", "MQTTNetwork", "MQTTSCRAM", nio("NIOCore"), nio("NIOPosix"), logging,
+                "TestSupport", "MQTTXClient", "MQTTCore", "MQTTNetwork", "MQTTSCRAM", nio("NIOCore"), nio("NIOPosix"),
+                logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),

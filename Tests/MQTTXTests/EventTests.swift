@@ -13,6 +13,20 @@ import Testing
         return stream.makeAsyncIterator()
     }
 
+    @Test("Patterns that look the same are two where their bytes differ (MQTT-4.7.3-4)")
+    func sameLooks() async throws {
+        try await TestBroker.run { broker in
+            let topic = TestBroker.topic()
+            let (composed, decomposed) = ("\(topic)/\u{E9}", "\(topic)/e\u{301}")
+            let events = EventChannelManager(try await broker.connect())
+            try await events.subscribe(composed) { _, _ in }
+            var received = try await collect(events, decomposed)
+            try await events.unsubscribe(composed)
+            try await events.publish(decomposed, ["here": true], qos: .atLeastOnce)
+            #expect(await received.next()?.0.utf8.elementsEqual(decomposed.utf8) == true)
+        }
+    }
+
     @Test("Structured, raw and wrapped events reach handlers in every form", arguments: MessageForm.allCases)
     func forms(form: MessageForm) async throws {
         try await TestBroker.run { broker in

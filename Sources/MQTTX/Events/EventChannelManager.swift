@@ -16,7 +16,8 @@ public final class EventChannelManager: Sendable {
     public let client: MQTTClient
     let coder: MessageCoder
     let form: MessageForm?
-    private let subscriptions = Mutex<[String: [Subscription]]>([:])
+    /// By the pattern's bytes: Swift takes strings for equal that are two filters in MQTT (MQTT-4.7.3-4).
+    private let subscriptions = Mutex<[[UInt8]: [Subscription]]>([:])
 
     /// - Parameters:
     ///   - client: carries the messages; it need not be connected yet.
@@ -29,7 +30,7 @@ public final class EventChannelManager: Sendable {
     }
 
     func add(_ subscription: Subscription, _ pattern: String) {
-        subscriptions.withLock { $0[pattern, default: []].append(subscription) }
+        subscriptions.withLock { $0[Array(pattern.utf8), default: []].append(subscription) }
     }
 
     /// Removes all handlers of a pattern that this manager registered.
@@ -37,7 +38,7 @@ public final class EventChannelManager: Sendable {
     /// - Throws: `MQTTXError` with ``ErrorCode/connectionTimeout`` if the broker does not answer; the handlers are gone
     ///   all the same. A pattern nobody has subscribed to is no error.
     public func unsubscribe(_ pattern: String) async throws {
-        for subscription in subscriptions.withLock({ $0.removeValue(forKey: pattern) }) ?? [] {
+        for subscription in subscriptions.withLock({ $0.removeValue(forKey: Array(pattern.utf8)) }) ?? [] {
             try await subscription.cancel()
         }
     }
@@ -47,8 +48,9 @@ public final class EventChannelManager: Sendable {
     /// - Throws: as ``unsubscribe(_:)-(String)``.
     public func unsubscribe(_ subscription: Subscription) async throws {
         subscriptions.withLock { subscriptions in
-            subscriptions[subscription.filter]?.removeAll { $0.id == subscription.id }
-            if subscriptions[subscription.filter]?.isEmpty == true { subscriptions[subscription.filter] = nil }
+            let key = Array(subscription.filter.utf8)
+            subscriptions[key]?.removeAll { $0.id == subscription.id }
+            if subscriptions[key]?.isEmpty == true { subscriptions[key] = nil }
         }
         try await subscription.cancel()
     }

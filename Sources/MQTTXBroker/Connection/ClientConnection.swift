@@ -230,9 +230,11 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
         if holds == 0 { drain() }
     }
 
+    /// Whether the client sends without taking what it is answered.
+    private var isOutputStuck: Bool { output.readableBytes > ParkedPackets.limit && transport?.isWritable == false }
+
     func updateReading() {
         guard let transport else { return }
-        let isOutputStuck = output.readableBytes > ParkedPackets.limit && !transport.isWritable
         if parked.isFull && isHeld || isOutputStuck {
             transport.pauseReading()
         } else {
@@ -271,8 +273,8 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
     private func checkKeepAlive() {
         guard stage == .connected, watch != nil, let transport else { return }
         let now = ContinuousClock.now
-        // While we don't read, silence says nothing.
-        watch?.didRead(now: transport.isReadingPaused ? now : lastReadAt)
+        // While we don't read, silence says nothing, unless it is the client that takes nothing.
+        watch?.didRead(now: transport.isReadingPaused && !isOutputStuck ? now : lastReadAt)
         guard watch?.isExpired(now: now) == true else {
             if let deadline = watch?.deadline { setKeepAliveTimer(deadline, now) }
             return

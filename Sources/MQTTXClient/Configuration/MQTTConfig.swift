@@ -47,6 +47,10 @@ public struct MQTTConfig: Sendable {
     /// The largest payload, in bytes, sent or received.
     public var maxPayloadSize: Int
 
+    /// How many bytes of acknowledgements the broker may leave unread before we read no more of it. Those of all messages
+    /// that can be in flight, 65,535, fit in twice: a broker that is slow is let be.
+    var maxUnreadAnswers = 1024 * 1024
+
     /// How many received messages may wait for their handlers before reading stops.
     public var messageQueueMaxSize: Int
     /// How many bytes received messages may hold in memory before reading stops.

@@ -166,6 +166,7 @@ final class ClientConnection: PacketReceiver {
         if inbound.incoming.owedCount > 0 { watchForStall() }
         watchParking()
         core.outbox.flush()
+        if !connection.isWritable, core.outbox.isBlocked { pause() }
         if answers <= ClientCore.few, core.fewInFlight { core.quickAcknowledge(connection) }
     }
 
@@ -358,7 +359,8 @@ final class ClientConnection: PacketReceiver {
         guard let connection, !connection.isReadingPaused else { return }
         connection.pauseReading()
         core.paused.isPaused.store(true, ordering: .relaxed)
-        keepAlive?.setReading(false, now: .now)
+        // A broker that does not take what it is answered has no time without end.
+        if !core.outbox.isBlocked { keepAlive?.setReading(false, now: .now) }
         watchPause()
     }
 
@@ -374,10 +376,11 @@ final class ClientConnection: PacketReceiver {
     func resumeIfPossible() {
         guard let connection, connection.isReadingPaused else { return }
         guard inbound.hasRoomAgain || (core.awaitsAnswer && !inbound.mustPause { true }) else { return }
+        keepAlive?.setReading(true, now: .now)
+        guard !core.outbox.isBlocked else { return }
         pauseTimer?.cancel()
         pauseTimer = nil
         core.paused.isPaused.store(false, ordering: .relaxed)
-        keepAlive?.setReading(true, now: .now)
         connection.resumeReading()
     }
 

@@ -27,7 +27,7 @@ final class ClientCore: Sendable {
         var noticesDropped = 0
         var ignored = 0
         /// Filters given up while there was no connection: a broker that kept the session still has them.
-        var abandonedFilters: Set<String> = []
+        var abandonedFilters: Set<TopicKey> = []
         /// Where a broker has sent us.
         var redirect: Redirect?
     }
@@ -69,7 +69,7 @@ final class ClientCore: Sendable {
                 maxMessages: max(0, config.maxQueuedMessages), maxBytes: max(1, config.maxQueuedBytes),
                 policy: config.queuePolicy, whileDisconnected: config.whileDisconnected,
                 lostSessionQoS2: config.lostSessionQoS2),
-            eventLoop: eventLoop, notify: notify)
+            largestAnswers: config.maxUnreadAnswers, eventLoop: eventLoop, notify: notify)
         let acknowledgements = AcknowledgementQueue(eventLoop: eventLoop)
         self.acknowledgements = acknowledgements
         let current = NIOLoopBoundBox<ClientConnection?>.makeBoxSendingValue(nil, eventLoop: eventLoop)
@@ -172,7 +172,7 @@ final class ClientCore: Sendable {
                 defer { shared.abandonedFilters = [] }
                 return shared.abandonedFilters
             }
-            let unwanted = abandoned.filter { !registry.contains($0) }
+            let unwanted = abandoned.lazy.map(\.topic).filter { !self.registry.contains($0) }
             unsubscribeWithoutAnswer(Array(unwanted), largestPacket: server.maximumPacketSize)
         } else {
             shared.withLock { $0.abandonedFilters = [] }

@@ -12,9 +12,15 @@ final class Outbox: Sendable {
     /// DISCONNECT was written: nothing may follow it on this connection (MQTT-3.14.4-1).
     private let isSealed: NIOLoopBoundBox<Bool>
     private let notify: @Sendable (Notice) -> Void
+    /// Above so many bytes of answers that the broker has not taken, nothing more is read that would lead to others.
+    private let largestAnswers: Int
     private let nextWaiterID = Atomic<UInt64>(0)
 
-    init(limits: QueueLimits, eventLoop: any EventLoop, notify: @escaping @Sendable (Notice) -> Void) {
+    init(
+        limits: QueueLimits, largestAnswers: Int, eventLoop: any EventLoop,
+        notify: @escaping @Sendable (Notice) -> Void
+    ) {
+        self.largestAnswers = largestAnswers
         state = Mutex(OutboxState(limits: limits))
         self.eventLoop = eventLoop
         connection = .makeBoxSendingValue(nil, eventLoop: eventLoop)
@@ -94,6 +100,11 @@ final class Outbox: Sendable {
 
     var awaitsAnswer: Bool { state.withLock { $0.awaitsAnswer } }
 
+    /// Whether the broker sends without taking what it is answered: then no more is read.
+    var isBlocked: Bool { unreadAnswers > largestAnswers }
+
+    var unreadAnswers: Int { state.withLock { $0.unreadAnswers } }
+
     var inFlightCount: Int { state.withLock { $0.flight.count } }
 
     var snapshot: (statistics: OutboxStatistics, queued: Int, inFlight: Int) {
@@ -161,10 +172,7 @@ final class Outbox: Sendable {
     func acknowledge(_ acknowledgements: [IncomingFlight.Ready]) {
         guard !acknowledgements.isEmpty else { return }
         state.withLock { state in
-            for ready in acknowledgements {
-                try? state.encoder.encodeAcknowledgement(
-                    type: ready.type, packetID: ready.packetID, reasonCode: ready.reasonCode, into: &state.buffer)
-            }
+            for ready in acknowledgements { state.acknowledge(ready.type, ready.packetID, ready.reasonCode) }
         }
     }
 
@@ -185,7 +193,7 @@ final class Outbox: Sendable {
     func flush(last: Disconnect? = nil) -> EventLoopFuture<Void>? {
         eventLoop.assertInEventLoop()
         let connection = isSealed.value ? nil : self.connection.value
-        let taken = state.withLock { state -> (ByteBuffer, Int)? in
+        let taken = state.withLock { state -> OutboxState.Write? in
             state.isFlushScheduled = false
             guard connection != nil else { return nil }
             if let last { state.write(.disconnect(last)) }
@@ -193,20 +201,17 @@ final class Outbox: Sendable {
             return state.takeBuffer()
         }
         if last != nil { isSealed.value = true }
-        guard let connection, let (bytes, messages) = taken else { return nil }
+        guard let connection, let taken else { return nil }
         let promise = eventLoop.makePromise(of: Void.self)
-        let size = bytes.readableBytes
-        connection.write(bytes, promise: promise)
-        promise.futureResult.assumeIsolated().whenSuccess {
-            self.written(bytes, size: size, messages: messages, by: connection)
-        }
+        connection.write(taken.bytes, promise: promise)
+        promise.futureResult.assumeIsolated().whenSuccess { self.written(taken, by: connection) }
         return promise.futureResult
     }
 
-    private func written(_ bytes: ByteBuffer, size: Int, messages: Int, by connection: PacketConnection) {
+    private func written(_ write: OutboxState.Write, by connection: PacketConnection) {
         guard self.connection.value === connection else { return }
         access { state, completions in
-            state.written(bytes, size: size, messages: messages)
+            state.written(write)
             state.pump(&completions)
         }
     }

@@ -64,6 +64,9 @@ struct OutboxState: ~Copyable {
     /// QoS 0 messages among the bytes of the next write, and of the writes under way.
     var atMostOnceInBuffer = 0
     var atMostOnceBeingWritten = 0
+    /// Bytes among them of packets that answer the broker's.
+    var answersInBuffer = 0
+    var answersBeingWritten = 0
     var isFlushScheduled = false
     var statistics = OutboxStatistics()
 
@@ -76,6 +79,11 @@ struct OutboxState: ~Copyable {
     /// Whether the broker owes us an answer.
     var awaitsAnswer: Bool { flight.count > 0 || requestsInFlight > 0 }
     private(set) var requestsInFlight = 0
+    /// SUBSCRIBEs and UNSUBSCRIBEs for which there is no packet identifier at present.
+    private var waitingRequests = Deque<PendingRequest>()
+
+    /// Bytes of answers that the broker has not taken.
+    var unreadAnswers: Int { answersInBuffer + answersBeingWritten }
 
     private var hasSocketRoom: Bool { buffer.readableBytes + bytesBeingWritten < Self.highWater }
 
@@ -143,6 +151,7 @@ struct OutboxState: ~Copyable {
     /// Sends what waits, as far as the window and the socket allow, oldest first.
     mutating func pump(_ completions: inout Completions) {
         guard case .online = phase else { return }
+        sendWaitingRequests(&completions)
         while hasSocketRoom, let packet = flight.nextToResend() {
             do throws(MQTTXError) {
                 try encodeResend(packet)
@@ -252,14 +261,19 @@ struct OutboxState: ~Copyable {
 
     // MARK: Requests and other packets
 
-    /// Sends a SUBSCRIBE or UNSUBSCRIBE.
+    /// Sends a SUBSCRIBE or UNSUBSCRIBE, when there is a packet identifier for it.
     ///
     /// - Returns: false when there is no connection.
     mutating func request(_ request: PendingRequest) throws(MQTTXError) -> Bool {
         guard case .online = phase else { return false }
-        guard let id = flight.addRequest(token: request) else {
-            throw MQTTXError(.queueFull, "all 65,535 packet identifiers are in use")
-        }
+        if waitingRequests.isEmpty, try send(request) { return true }
+        waitingRequests.append(request)
+        return true
+    }
+
+    /// - Returns: false if all 65,535 packet identifiers are in use.
+    private mutating func send(_ request: PendingRequest) throws(MQTTXError) -> Bool {
+        guard let id = flight.addRequest(token: request) else { return false }
         do throws(MQTTXError) {
             try encoder.encode(request.packet(id), into: &buffer)
             requestsInFlight += 1
@@ -270,23 +284,61 @@ struct OutboxState: ~Copyable {
         }
     }
 
+    private mutating func sendWaitingRequests(_ completions: inout Completions) {
+        while let request = waitingRequests.first {
+            do throws(MQTTXError) {
+                guard try send(request) else { return }
+            } catch {
+                completions.requests.append((request, .failure(error)))
+            }
+            waitingRequests.removeFirst()
+        }
+    }
+
     /// Any packet that is neither PUBLISH nor a request.
     ///
     /// A server whose limit leaves no room for reason string and user properties gets it without them (MQTT-3.14.2-3, -4,
     /// MQTT-3.15.2-2, -3).
     mutating func write(_ packet: Packet) {
-        if (try? encoder.encode(packet, into: &buffer)) != nil { return }
-        try? encoder.encode(packet.withoutExplanation, into: &buffer)
+        answer { encoder, buffer in
+            if (try? encoder.encode(packet, into: &buffer)) != nil { return }
+            try? encoder.encode(packet.withoutExplanation, into: &buffer)
+        }
+    }
+
+    /// PUBACK, PUBREC, PUBREL and PUBCOMP. What is too large for the broker even so short is left out.
+    mutating func acknowledge(_ type: PacketType, _ packetID: UInt16, _ reasonCode: ReasonCode) {
+        answer { encoder, buffer in
+            try? encoder.encodeAcknowledgement(
+                type: type, packetID: packetID, reasonCode: reasonCode, into: &buffer)
+        }
+    }
+
+    private mutating func answer(_ write: (borrowing PacketEncoder, inout ByteBuffer) -> Void) {
+        let before = buffer.readableBytes
+        write(encoder, &buffer)
+        answersInBuffer += buffer.readableBytes - before
     }
 
     // MARK: Writing
 
-    /// The bytes of the next write, and how many QoS 0 messages they hold.
-    mutating func takeBuffer() -> (ByteBuffer, Int) {
-        let taken = (buffer, atMostOnceInBuffer)
-        bytesBeingWritten += buffer.readableBytes
-        atMostOnceBeingWritten += atMostOnceInBuffer
+    /// The bytes of one write, and what counts of them.
+    struct Write: Sendable {
+        let bytes: ByteBuffer
+        let size: Int
+        let messages: Int
+        let answers: Int
+    }
+
+    /// The bytes of the next write.
+    mutating func takeBuffer() -> Write {
+        let taken = Write(
+            bytes: buffer, size: buffer.readableBytes, messages: atMostOnceInBuffer, answers: answersInBuffer)
+        bytesBeingWritten += taken.size
+        atMostOnceBeingWritten += taken.messages
+        answersBeingWritten += taken.answers
         atMostOnceInBuffer = 0
+        answersInBuffer = 0
         buffer = ByteBuffer()
         if var next = spare.take() {
             // The socket has let go of it by now: its memory is used again.
@@ -296,10 +348,11 @@ struct OutboxState: ~Copyable {
         return taken
     }
 
-    mutating func written(_ bytes: ByteBuffer, size: Int, messages: Int) {
-        bytesBeingWritten -= size
-        atMostOnceBeingWritten -= messages
-        if spare == nil, bytes.storageCapacity <= 4 * Self.highWater { spare = bytes }
+    mutating func written(_ write: Write) {
+        bytesBeingWritten -= write.size
+        atMostOnceBeingWritten -= write.messages
+        answersBeingWritten -= write.answers
+        if spare == nil, write.bytes.storageCapacity <= 4 * Self.highWater { spare = write.bytes }
     }
 
     private mutating func clearBuffer() {
@@ -307,6 +360,8 @@ struct OutboxState: ~Copyable {
         bytesBeingWritten = 0
         atMostOnceInBuffer = 0
         atMostOnceBeingWritten = 0
+        answersInBuffer = 0
+        answersBeingWritten = 0
     }
 
     // MARK: Acknowledgements
@@ -318,13 +373,11 @@ struct OutboxState: ~Copyable {
         case .pubrec(let ack):
             switch flight.pubrec(ack.packetID, reasonCode: ack.reasonCode) {
             case .release:
-                try? encoder.encodeAcknowledgement(
-                    type: .pubrel, packetID: ack.packetID, reasonCode: .success, into: &buffer)
+                acknowledge(.pubrel, ack.packetID, .success)
             case .completed(let entry):
                 complete(.completed(entry), ack, &completions)
             case .unknown:
-                try? encoder.encodeAcknowledgement(
-                    type: .pubrel, packetID: ack.packetID, reasonCode: .packetIdentifierNotFound, into: &buffer)
+                acknowledge(.pubrel, ack.packetID, .packetIdentifierNotFound)
             }
         case .pubcomp(let ack):
             complete(flight.pubcomp(ack.packetID), ack, &completions)
@@ -410,10 +463,10 @@ struct OutboxState: ~Copyable {
     private mutating func endRequests(_ entries: [OutgoingFlight.Entry], _ completions: inout Completions) {
         requestsInFlight = 0
         let lost = MQTTXError(.connectionLost, "the connection was lost before the broker answered")
-        for entry in entries {
-            guard let request = entry.token as? PendingRequest else { continue }
+        for request in entries.compactMap({ $0.token as? PendingRequest }) + waitingRequests {
             completions.requests.append((request, .failure(lost)))
         }
+        waitingRequests.removeAll()
     }
 
     mutating func disconnected(_ completions: inout Completions) {

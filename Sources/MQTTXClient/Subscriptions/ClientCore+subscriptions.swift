@@ -14,7 +14,7 @@ extension ClientCore {
         let server = shared.withLock { $0.server }
         if let server { try check(filter, server) }
         let (entry, handler, mustRequest) = try registry.add(filter, terms: terms, action: action, ended: ended)
-        _ = shared.withLock { $0.abandonedFilters.remove(filter.string) }
+        _ = shared.withLock { $0.abandonedFilters.remove(TopicKey(topic: filter.string)) }
         if mustRequest, let server, let terms = registry.markRequested(entry) {
             requestSubscriptions([(entry, terms)], server: server)
         }
@@ -98,6 +98,10 @@ extension ClientCore {
     }
 
     private func answered(_ entries: [SubscriptionRegistry.Entry], _ result: Result<Packet, MQTTXError>) {
+        if case .failure(let error) = result, error.code != .connectionLost {
+            for entry in entries { refuse(entry, error) }
+            return
+        }
         guard case .success(.suback(let suback)) = result else {
             // The connection went first: the next one asks again.
             for entry in entries { registry.markUnrequested(entry) }
@@ -147,7 +151,7 @@ extension ClientCore {
         switch answer {
         case nil, .failure:
             // No connection: a broker that keeps the session is told on the next one.
-            _ = shared.withLock { $0.abandonedFilters.insert(filter) }
+            _ = shared.withLock { $0.abandonedFilters.insert(TopicKey(topic: filter)) }
             return nil
         case .success(.unsuback(let unsuback)):
             let answer = BrokerAnswer(unsuback.reasonCodes.first ?? .success, unsuback.properties)
@@ -182,7 +186,7 @@ extension ClientCore {
 
     private func sendUnsubscribe(_ filters: [String]) {
         let abandon: @Sendable () -> Void = { [weak self] in
-            self?.shared.withLock { $0.abandonedFilters.formUnion(filters) }
+            self?.shared.withLock { $0.abandonedFilters.formUnion(filters.map(TopicKey.init)) }
         }
         let request = PendingRequest {
             .unsubscribe(Unsubscribe(packetID: $0, filters: filters))

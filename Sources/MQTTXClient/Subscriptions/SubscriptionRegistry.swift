@@ -110,7 +110,7 @@ package final class SubscriptionRegistry: Sendable {
 
     private static func hasExclusive(_ filter: TopicFilter, _ state: borrowing State) -> Bool {
         state.entries.values.contains { entry in
-            entry.filter.filter == filter.filter && entry.handlers.contains(where: \.isExclusive)
+            entry.filter.filter.hasSameBytes(as: filter.filter) && entry.handlers.contains(where: \.isExclusive)
         }
     }
 

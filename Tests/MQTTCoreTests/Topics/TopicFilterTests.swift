@@ -63,6 +63,14 @@ struct TopicFilterTests {
         #expect(!plain.hasWildcards)
     }
 
+    @Test("Filters that look the same are two where their bytes differ (MQTT-4.7.3-4)")
+    func bytes() throws {
+        let (composed, decomposed) = (try TopicFilter("caf\u{E9}/#"), try TopicFilter("cafe\u{301}/#"))
+        #expect(composed != decomposed && Set([composed, decomposed]).count == 2)
+        #expect(composed == (try TopicFilter("caf\u{E9}/#")))
+        #expect(!composed.matches("cafe\u{301}/a"))
+    }
+
     @Test(
         """
         Names and filters have at most 65,535 bytes (MQTT-4.7.3-3), and no U+0000 [MQTT-4.7.0-1, \

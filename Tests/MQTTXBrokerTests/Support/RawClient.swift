@@ -128,6 +128,12 @@ final class RawClient: Sendable {
         try? await channel.close()
     }
 
+    /// Has the socket keep little either way, so that it is full soon.
+    func keepLittle() async throws {
+        try await channel.setOption(.socketOption(.so_rcvbuf), value: 16 * 1024).get()
+        try await channel.setOption(.socketOption(.so_sndbuf), value: 16 * 1024).get()
+    }
+
     /// Stops taking bytes from the socket, and goes on.
     func setReading(_ reads: Bool) async throws {
         try await channel.setOption(.autoRead, value: reads).get()

@@ -172,6 +172,12 @@ struct ReceivingClauseTests {
         Violation("AUTH that nobody asked for (MQTT-4.12.0-6)", .v5, "f006 18 04 15 0001 4d", .protocolError),
         Violation("SUBACK with a reserved code (MQTT311-3.9.3-2)", .v3_1_1, "9003 0001 03"),
         Violation("PINGREQ of a server", .v5, "c000", .protocolError),
+        Violation("subscription identifier 0", .v5, "3006 0001 61 02 0b00", .protocolError),
+        Violation("topic alias 0", .v5, "3007 0001 61 03 230000", .topicAliasInvalid),
+        Violation("packet identifier 0", .v5, "3206 0001 61 0000 00", .protocolError),
+        Violation("a wildcard in a topic", .v5, "3004 0001 23 00", .topicNameInvalid),
+        Violation("a packet larger than announced", .v5, "30 ffffff7f", .packetTooLarge),
+        Violation("a string longer than its packet", .v5, "3004 00ff 61 00", .malformedPacket),
         Violation("SUBSCRIBE of a server", .v3_1_1, "8206 0001 0001 61 00"),
     ]
 
@@ -191,8 +197,8 @@ struct ReceivingClauseTests {
             await #expect(throws: ScriptedConnection.Ended.self) { _ = try await connection.next() }
             for await state in client.states {
                 guard case .disconnected(let error) = state else { continue }
-                #expect(
-                    error?.code == .protocolViolation || error?.code == .invalidUTF8, "\(String(describing: error))")
+                let codes: [ErrorCode?] = [.protocolViolation, .invalidUTF8, .invalidTopic, .packetTooLarge]
+                #expect(codes.contains(error?.code), "\(String(describing: error))")
                 break
             }
             await client.disconnect()

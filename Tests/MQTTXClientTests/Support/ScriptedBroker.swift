@@ -160,6 +160,12 @@ final class ScriptedConnection: Sendable {
 
     func send(_ bytes: ByteBuffer) async throws { try await channel.withLock { $0 }?.writeAndFlush(bytes) }
 
+    /// Has the socket keep little either way, so that it is full soon.
+    func keepLittle() async throws {
+        try await channel.withLock { $0 }?.setOption(.socketOption(.so_rcvbuf), value: 16 * 1024).get()
+        try await channel.withLock { $0 }?.setOption(.socketOption(.so_sndbuf), value: 16 * 1024).get()
+    }
+
     /// Takes nothing from the socket any more, as a broker that is too slow.
     func stopReading() async throws { try await channel.withLock { $0 }?.setOption(.autoRead, value: false).get() }
 
