@@ -42,6 +42,8 @@ struct FuzzTests {
                 try? await connection.send(bytes)
                 // Types of zero: whatever went before, this ends the connection, in the midst of a packet as well.
                 try? await connection.send(ByteBuffer(repeating: 0, count: 1_300_000))
+                // 3.1.1 has no largest packet to announce: one of 256 MiB may have begun.
+                if version == .v3_1_1 { await connection.close() }
                 var last: Packet?
                 while let packet = try? await connection.nextOfAll() { last = packet }
                 if case .disconnect(let disconnect) = last {

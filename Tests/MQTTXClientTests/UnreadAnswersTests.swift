@@ -33,7 +33,6 @@ struct UnreadAnswersTests {
                 break
             }
             guard case .delivered = try await receipt.outcome else { throw ScriptedConnection.Unexpected() }
-            #expect(!client.core.outbox.isBlocked)
             await client.disconnect()
         }
     }
