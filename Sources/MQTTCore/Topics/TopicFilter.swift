@@ -45,7 +45,7 @@ public struct TopicFilter: Hashable, Sendable, CustomStringConvertible {
     public var description: String { string }
 
     /// By bytes: what Swift takes for the same text may be two filters (MQTT-4.7.3-4).
-    public static func == (lhs: Self, rhs: Self) -> Bool { lhs.string.utf8.elementsEqual(rhs.string.utf8) }
+    public static func == (lhs: Self, rhs: Self) -> Bool { lhs.string.hasSameBytes(as: rhs.string) }
 
     public func hash(into hasher: inout Hasher) { string.withBytes { hasher.combine(bytes: $0) } }
 }
