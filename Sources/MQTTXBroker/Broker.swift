@@ -66,7 +66,8 @@ public final class Broker: Sendable {
         _ listener: BrokerListener, core: BrokerCore, group: MultiThreadedEventLoopGroup, loops: [BrokerLoop]
     ) async throws -> BoundListener {
         let byEventLoop = Dictionary(uniqueKeysWithValues: loops.map { (ObjectIdentifier($0.eventLoop), $0) })
-        return try await Listener.bind(listener.target, group: group, logger: core.logger) { channel in
+        let target = listener.target(maximumConnections: core.config.maximumConnections)
+        return try await Listener.bind(target, group: group, logger: core.logger) { channel in
             guard let loop = byEventLoop[ObjectIdentifier(channel.eventLoop)] else {
                 throw MQTTXError(.connectionFailed, "a connection on an event loop of another group")
             }

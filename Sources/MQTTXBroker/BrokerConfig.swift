@@ -29,7 +29,8 @@ public struct BrokerConfig: Sendable {
     public var maximumPayloadSize: Int?
     /// The highest QoS taken and granted; announced in MQTT 5.0.
     public var maximumQoS: QoS = .exactlyOnce
-    /// Connections at one time, on all listeners together.
+    /// Connections at one time, on all listeners together. A listener has no more than that in their TLS and WebSocket
+    /// handshakes either.
     public var maximumConnections = 100_000
     /// Sessions at one time, connected or not.
     public var maximumSessions = 100_000

@@ -34,13 +34,15 @@ public struct BrokerListener: Sendable {
         BrokerListener(place: .unix(path: path), tls: nil, webSocketPath: nil, isWebSocket: false)
     }
 
-    package var target: ListenTarget {
+    /// - Parameter maximumConnections: at one time, those in their TLS or WebSocket handshakes included.
+    func target(maximumConnections: Int) -> ListenTarget {
         let endpoint: Endpoint =
             switch place {
             case .tcp(let host, let port): .tcp(host: host, port: port)
             case .unix(let path): .unix(path: path)
             }
         return ListenTarget(
-            endpoint: endpoint, tls: tls, webSocket: isWebSocket ? WebSocketListenSettings(path: webSocketPath) : nil)
+            endpoint: endpoint, tls: tls, webSocket: isWebSocket ? WebSocketListenSettings(path: webSocketPath) : nil,
+            maximumConnections: maximumConnections)
     }
 }

@@ -147,6 +147,25 @@ struct LimitTests {
             #expect(try await client.closed() == .packetTooLarge)
         }
     }
+
+    @Test("Connections that never finish their WebSocket handshake count among those that are taken")
+    func unfinishedHandshakes() async throws {
+        try await withBroker {
+            $0.threads = 1
+            $0.maximumConnections = 1
+            $0.listeners = [.webSocket()]
+        } _: { broker in
+            let port = broker.port
+            let silent = try await RawBytes.connect(port)
+            // Long before a handshake runs out of time.
+            let clock = ContinuousClock()
+            let took = try await clock.measure {
+                _ = try await RawBytes.exchange(port, Array("GET /mqtt HTTP/1.1\r\n".utf8))
+            }
+            #expect(took < .seconds(5))
+            try await silent.close()
+        }
+    }
 }
 
 extension Packet {

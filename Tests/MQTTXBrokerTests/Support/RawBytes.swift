@@ -21,7 +21,13 @@ enum RawBytes {
         return try await collected.futureResult.get()
     }
 
-    /// The same, but ends the connection itself when the other side does not within a moment.
+    /// A connection on which nothing is sent.
+    static func connect(_ port: Int) async throws -> any Channel {
+        try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: port).get()
+    }
+
+    /// As ``exchange(_:_:patience:)``, but ends the connection itself when the other side does not within a moment.
     static func exchangeOrCut(_ port: Int, _ bytes: [UInt8]) async throws -> [UInt8] {
         try await exchange(port, bytes, patience: .milliseconds(50))
     }
