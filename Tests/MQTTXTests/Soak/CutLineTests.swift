@@ -19,6 +19,8 @@ import Testing
         let broker = try await MQTTXTesting.TestBroker.start {
             // No legitimate loss: whoever is away gets all that was published meanwhile.
             $0.maximumQueuedMessages = 1_000_000
+            // What is sent again fits in what a connection lets through: else none would ever get further.
+            $0.maximumInflight = 20
         }
         let proxy = try await broker.proxy()
         var clients: [MQTTClient] = []
