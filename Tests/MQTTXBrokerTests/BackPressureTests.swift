@@ -58,6 +58,27 @@ struct BackPressureTests {
         }
     }
 
+    @Test("A connected subscriber that takes nothing is kept no more than may be queued, however little that is")
+    func smallQueue() async throws {
+        try await withBroker({
+            $0.stallTimeout = .milliseconds(100)
+            $0.maximumInflight = 3
+            $0.maximumQueuedMessages = 5
+        }) { broker in
+            let stuck = try await RawClient.connect(broker)
+            try await stuck.subscribe("t", .init(qos: .atLeastOnce))
+            let publisher = try await RawClient.connect(broker)
+            for index in 1...UInt16(50) {
+                let publish = Publish(topic: "t", payload: Self.payload, qos: .atLeastOnce, packetID: index)
+                try await publisher.send(.publish(publish))
+                guard case .puback = try await publisher.next() else {
+                    throw MQTTXError(.protocolViolation, "no PUBACK")
+                }
+            }
+            #expect(broker.statistics.messagesDropped == 42)
+        }
+    }
+
     @Test("Two clients that publish to each other at full rate don't lock each other out")
     func bothWays() async throws {
         try await withBroker { broker in

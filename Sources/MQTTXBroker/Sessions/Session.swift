@@ -43,7 +43,8 @@ struct SessionLimits: Sendable {
     let account: QueueAccount
     /// Publishers are held when more than this waits for a connected client, until less than a quarter of it does.
     var highWaterBytes = 256 * 1024
-    var highWaterMessages = 1000
+    /// Never above what may be queued: a client that takes nothing is found out before that is exceeded.
+    var highWaterMessages: Int { max(1, min(1000, maximumQueuedMessages)) }
 
     /// No more than this waits for a connected client, whoever can or can't be held for it.
     var overflowBytes: Int { max(maximumQueuedBytes, 4 * highWaterBytes) }

@@ -142,13 +142,15 @@ struct SessionOutput {
 
     private var isCongested: Bool {
         pending.readableBytes + queuedBytes >= limits.highWaterBytes || queue.count >= limits.highWaterMessages
+            || queuedBytes >= limits.maximumQueuedBytes
     }
 
     /// Too much waits even for a client that makes progress: of publishers that come and go, each can leave something.
     private var isOverflowing: Bool { pending.readableBytes + queuedBytes >= limits.overflowBytes }
 
     private var isDrained: Bool {
-        pending.readableBytes + queuedBytes < limits.highWaterBytes / 4 && queue.count < limits.highWaterMessages / 4
+        pending.readableBytes + queuedBytes < limits.highWaterBytes / 4 && queue.count <= limits.highWaterMessages / 4
+            && queuedBytes <= limits.maximumQueuedBytes / 4
     }
 
     /// Whether a connected client takes a message at once: the choice among members of a shared subscription.
