@@ -22,8 +22,7 @@ extension MQTTClient {
         _ topic: String, _ payload: ByteBuffer, qos: QoS = .atMostOnce, retain: Bool = false,
         properties: Properties = .init()
     ) async throws -> ReasonCode {
-        try check(topic, payload, properties)
-        let publish = Publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties)
+        let publish = try message(topic, payload, qos, retain, properties)
         // Where nothing has to wait, the message is on its way without another async call.
         switch try core.outbox.offer(publish) {
         case .written: return .success
@@ -58,8 +57,7 @@ extension MQTTClient {
         _ topic: String, _ payload: ByteBuffer, qos: QoS = .atMostOnce, retain: Bool = false,
         properties: Properties = .init()
     ) async throws -> PublishReceipt {
-        try check(topic, payload, properties)
-        let publish = Publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties)
+        let publish = try message(topic, payload, qos, retain, properties)
         switch try core.outbox.offer(publish) {
         case .written: return .delivered
         case .taken(let receipt): return receipt
@@ -91,15 +89,17 @@ extension MQTTClient {
     package func offer(
         _ topic: String, _ payload: ByteBuffer, qos: QoS, properties: Properties
     ) throws(MQTTXError) -> PublishReceipt? {
-        try check(topic, payload, properties)
-        switch try core.outbox.offer(Publish(topic: topic, payload: payload, qos: qos, properties: properties)) {
+        switch try core.outbox.offer(message(topic, payload, qos, false, properties)) {
         case .written: return nil
         case .taken(let receipt): return receipt
         case .full: throw MQTTXError(.queueFull, "the queue of messages to be sent is full")
         }
     }
 
-    private func check(_ topic: String, _ payload: ByteBuffer, _ properties: Properties) throws(MQTTXError) {
+    /// The message, if it may be sent.
+    private func message(
+        _ topic: String, _ payload: ByteBuffer, _ qos: QoS, _ retain: Bool, _ properties: Properties
+    ) throws(MQTTXError) -> Publish {
         let size = payload.readableBytes
         guard size <= core.config.maxPayloadSize else {
             throw MQTTXError(
@@ -108,6 +108,7 @@ extension MQTTClient {
         }
         try TopicName.validate(topic)
         if !properties.isEmpty { try Self.check(properties) }
+        return Publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties)
     }
 
     private static func check(_ properties: Properties) throws(MQTTXError) {

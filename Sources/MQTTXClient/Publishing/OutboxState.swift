@@ -497,38 +497,6 @@ struct OutboxState: ~Copyable {
     }
 }
 
-extension Packet {
-    /// DISCONNECT and AUTH without reason string and user properties.
-    fileprivate var withoutExplanation: Packet {
-        switch self {
-        case .disconnect(var disconnect):
-            disconnect.properties.removeExplanation()
-            return .disconnect(disconnect)
-        case .auth(var auth):
-            auth.properties.removeExplanation()
-            return .auth(auth)
-        default:
-            return self
-        }
-    }
-}
-
-extension Properties {
-    fileprivate mutating func removeExplanation() {
-        reasonString = nil
-        userProperties = []
-    }
-}
-
-/// The bounds and policies of the queue.
-struct QueueLimits: Sendable {
-    let maxMessages: Int
-    let maxBytes: Int
-    let policy: QueuePolicy
-    let whileDisconnected: DisconnectedPolicy
-    let lostSessionQoS2: LostSessionPolicy
-}
-
 /// Counters kept under the outbox's lock.
 struct OutboxStatistics: Sendable {
     var sent = 0
@@ -541,21 +509,4 @@ struct OutboxStatistics: Sendable {
 struct RoomWaiter {
     let id: UInt64
     let continuation: UnsafeContinuation<Void, Never>
-}
-
-extension MQTTXError {
-    /// What a PUBACK or PUBREC with an error says.
-    init(publishRefused ack: Acknowledgement, topic: String) {
-        let code: ErrorCode =
-            switch ack.reasonCode {
-            case .notAuthorized: .permissionDenied
-            case .packetTooLarge: .packetTooLarge
-            case .topicNameInvalid: .invalidTopic
-            default: .publishFailed
-            }
-        let reason = ack.properties.reasonString.map { ": \($0)" } ?? ""
-        self.init(
-            code, "the broker refused the message to '\(topic)': \(ack.reasonCode.text)\(reason)",
-            reasonCode: ack.reasonCode, properties: ack.properties)
-    }
 }

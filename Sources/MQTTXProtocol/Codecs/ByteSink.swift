@@ -5,20 +5,24 @@ import NIOCore
 /// Memory of its own: a `ByteBuffer` asks at each append whether it is the only one to hold its memory, which cost more than
 /// the bytes of an envelope.
 struct ByteSink: ~Copyable {
-    private var memory: UnsafeMutableRawBufferPointer
+    private var memory: UnsafeMutableRawPointer
+    private var capacity: Int
     private var count = 0
 
-    init(capacity: Int) { memory = .allocate(byteCount: max(16, capacity), alignment: 16) }
+    init(capacity: Int) {
+        memory = .allocate(byteCount: capacity, alignment: 16)
+        self.capacity = capacity
+    }
 
     deinit { memory.deallocate() }
 
     /// What was appended.
-    var bytes: ByteBuffer { ByteBuffer(bytes: UnsafeRawBufferPointer(rebasing: memory[..<count])) }
+    var bytes: ByteBuffer { ByteBuffer(bytes: UnsafeRawBufferPointer(start: memory, count: count)) }
 
     @inline(__always)
     mutating func append(_ byte: UInt8) {
-        if count == memory.count { grow(by: 1) }
-        memory[count] = byte
+        if count == capacity { grow(by: 1) }
+        memory.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
         count &+= 1
     }
 
@@ -31,9 +35,8 @@ struct ByteSink: ~Copyable {
     @inline(__always)
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         guard let source = bytes.baseAddress else { return }
-        if memory.count - count < bytes.count { grow(by: bytes.count) }
-        // There is room: memory is never empty.
-        memory.baseAddress.unsafelyUnwrapped.advanced(by: count).copyMemory(from: source, byteCount: bytes.count)
+        if capacity - count < bytes.count { grow(by: bytes.count) }
+        (memory + count).copyMemory(from: source, byteCount: bytes.count)
         count += bytes.count
     }
 
@@ -52,9 +55,9 @@ struct ByteSink: ~Copyable {
 
     @inline(never)
     private mutating func grow(by additional: Int) {
-        let larger = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(memory.count * 2, count + additional), alignment: 16)
-        larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[..<count]))
+        capacity = max(capacity * 2, count + additional)
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+        larger.copyMemory(from: memory, byteCount: count)
         memory.deallocate()
         memory = larger
     }
