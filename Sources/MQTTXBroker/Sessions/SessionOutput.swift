@@ -142,7 +142,7 @@ struct SessionOutput {
 
     private var isCongested: Bool {
         pending.readableBytes + queuedBytes >= limits.highWaterBytes || queue.count >= limits.highWaterMessages
-            || queuedBytes >= limits.maximumQueuedBytes
+            || !queue.isEmpty && queuedBytes >= limits.maximumQueuedBytes
     }
 
     /// Too much waits even for a client that makes progress: of publishers that come and go, each can leave something.
