@@ -1,6 +1,7 @@
 import MQTTCore
 import MQTTXBroker
 import NIOCore
+import Synchronization
 import Testing
 
 /// What programs plug in themselves.
@@ -31,11 +32,17 @@ struct OwnChecksTests {
         }
     }
 
-    /// Answers never, and tells when it is cancelled.
+    /// Answers never, and tells when it is asked and when it is cancelled.
     private final class Hangs: Authenticator {
+        let questions = AsyncStream.makeStream(of: Void.self)
         let cancellations = AsyncStream.makeStream(of: Void.self)
+        private let asked = Atomic<Bool>(false)
+
+        var isAsked: Bool { asked.load(ordering: .relaxed) }
 
         func authenticate(_ attempt: ConnectAttempt) async -> AuthenticationResult {
+            asked.store(true, ordering: .relaxed)
+            questions.continuation.yield()
             try? await Task.sleep(for: .seconds(60))
             cancellations.continuation.yield()
             return .accepted()
@@ -49,9 +56,12 @@ struct OwnChecksTests {
             $0.authenticator = hangs
             $0.connectTimeout = .milliseconds(100)
         }) { broker in
-            let client = try await RawClient.open(broker)
-            try await client.send(.connect(Connect(version: .v5, clientID: "a", username: "u")))
-            try await client.closed()
+            // On a busy machine a client's time may be over before its CONNECT is read.
+            while !hangs.isAsked {
+                let client = try await RawClient.open(broker)
+                try? await client.send(.connect(Connect(version: .v5, clientID: "a", username: "u")))
+                try await client.closed()
+            }
             for await _ in hangs.cancellations.stream { break }
         }
     }
@@ -62,6 +72,7 @@ struct OwnChecksTests {
         try await withBroker({ $0.authenticator = hangs }) { broker in
             let client = try await RawClient.open(broker)
             try await client.send(.connect(Connect(version: .v5, clientID: "a", username: "u")))
+            for await _ in hangs.questions.stream { break }
             try await client.cut()
             for await _ in hangs.cancellations.stream { break }
         }
