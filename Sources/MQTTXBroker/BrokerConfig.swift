@@ -27,7 +27,8 @@ public struct BrokerConfig: Sendable {
     /// which has no way to say so, it is acknowledged, dropped and counted. A will's is refused with the CONNECT. Nil for
     /// no limit but that on the packet.
     public var maximumPayloadSize: Int?
-    /// The highest QoS taken and granted; announced in MQTT 5.0.
+    /// The highest QoS taken and granted; announced in MQTT 5.0. A message with a higher one ends the connection, with
+    /// 0x9B in MQTT 5.0 and without a word in 3.1.1, which has none; a will with a higher one is refused with the CONNECT.
     public var maximumQoS: QoS = .exactlyOnce
     /// Connections at one time, on all listeners together. A listener has no more than that in their TLS and WebSocket
     /// handshakes either.

@@ -134,6 +134,8 @@ struct BrokerCommandTests {
                 options: ["--max-payload", "1000"], command: ["pub", "-t", "a", "-q", "1", "-m", long(1_000)], status: 0
             ),
             Limit(options: ["--max-qos", "1"], command: ["pub", "-t", "a", "-m", "x", "-q", "2"], status: 10),
+            Limit(
+                options: ["--max-qos", "1"], command: ["pub", "-t", "a", "-m", "x", "-q", "2", "-V", "311"], status: 10),
             Limit(options: ["--max-qos", "1"], command: ["pub", "-t", "a", "-m", "x", "-q", "1"], status: 0),
             Limit(options: ["--no-retain"], command: ["pub", "-t", "a", "-m", "x", "-r", "-q", "1"], status: 10),
             Limit(options: ["--no-wildcards"], command: ["sub", "-t", "a/#", "-E"], status: 10),

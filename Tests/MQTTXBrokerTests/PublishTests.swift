@@ -205,6 +205,29 @@ struct PublishTests {
         }
     }
 
+    @Test("A QoS that is not offered ends a connection of 3.1.1 as well, and nobody gets the message")
+    func notOfferedIn311() async throws {
+        try await withBroker({
+            $0.maximumQoS = .atLeastOnce
+            $0.maximumPayloadSize = 10
+        }) { broker in
+            let subscriber = try await RawClient.connect(broker)
+            try await subscriber.subscribe("t")
+            for payload in ["x", "larger than ten bytes"] {
+                let client = try await RawClient.connect(broker, version: .v3_1_1)
+                let publish = Publish(
+                    topic: "t", payload: ByteBuffer(string: payload), qos: .exactlyOnce, packetID: 1)
+                try await client.send(.publish(publish))
+                #expect(try await client.next() == nil)
+            }
+            #expect(try await subscriber.drain().isEmpty)
+            let will = Will(topic: "t", payload: ByteBuffer(), qos: .exactlyOnce)
+            let client = try await RawClient.open(broker, version: .v3_1_1)
+            let answer = try await client.handshake(Connect(version: .v3_1_1, clientID: "a", will: will))
+            #expect(answer.reasonCode == .serverUnavailable)
+        }
+    }
+
     @Test("Messages of one topic keep their order through a full window [MQTT-4.6.0-5, -6, MQTT311-4.6.0-5, -6]")
     func order() async throws {
         try await withBroker({ $0.maximumInflight = 5 }) { broker in

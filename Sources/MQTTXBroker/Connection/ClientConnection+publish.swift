@@ -18,9 +18,9 @@ extension ClientConnection {
     func received(_ publish: consuming Publish) {
         if isV5 {
             guard !isOverQuota(publish), resolveAlias(&publish) else { return }
-            guard publish.qos <= broker.policy.maximumQoS else {
-                return violation("QoS above the maximum announced", .qosNotSupported)
-            }
+        }
+        guard publish.qos <= broker.policy.maximumQoS else {
+            return violation("QoS above the maximum", .qosNotSupported)
         }
         guard !publish.retain || broker.policy.isRetainAvailable else {
             return violation("no message is retained here", .retainNotSupported)
@@ -69,6 +69,9 @@ extension ClientConnection {
     /// A PUBLISH whose payload is larger than we take.
     func received(_ publish: SkippedPublish) {
         broker.counters.messagesDropped.count()
+        guard publish.qos <= broker.policy.maximumQoS else {
+            return violation("QoS above the maximum", .qosNotSupported)
+        }
         if isV5 { return violation("the payload is too large", .packetTooLarge) }
         switch publish.qos {
         case .atMostOnce: break
