@@ -66,7 +66,8 @@ public final class Broker: Sendable {
         _ listener: BrokerListener, core: BrokerCore, group: MultiThreadedEventLoopGroup, loops: [BrokerLoop]
     ) async throws -> BoundListener {
         let byEventLoop = Dictionary(uniqueKeysWithValues: loops.map { (ObjectIdentifier($0.eventLoop), $0) })
-        let target = listener.target(maximumConnections: core.config.maximumConnections)
+        let target = listener.target(
+            maximumConnections: min(core.config.maximumConnections, .max / 2) + BrokerCore.surplusConnections)
         return try await Listener.bind(target, group: group, logger: core.logger) { channel in
             guard let loop = byEventLoop[ObjectIdentifier(channel.eventLoop)] else {
                 throw MQTTXError(.connectionFailed, "a connection on an event loop of another group")
@@ -113,7 +114,7 @@ public final class Broker: Sendable {
     }
 
     /// Answers every CONNECT with that code; nil ends it. For tests.
-    package func refuseConnections(_ code: ReasonCode?) { core.refusal = code }
+    package func refuseConnections(_ code: ReasonCode?) { core.refuse(code) }
 
     /// Closes new connections at once. For tests.
     package func stopAccepting(_ stops: Bool) { core.setDeaf(stops) }

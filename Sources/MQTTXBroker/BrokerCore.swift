@@ -21,6 +21,8 @@ final class BrokerCore: Sendable {
         var isDeaf = false
         var refusal: ReasonCode?
         var connections: [ObjectIdentifier: ClientConnection] = [:]
+        /// How many of them are there to be refused.
+        var surplus = 0
     }
 
     private let state = Mutex(State())
@@ -95,19 +97,29 @@ final class BrokerCore: Sendable {
 
     // MARK: Connections
 
-    /// - Returns: whether there is room for one more.
-    func opened(_ connection: ClientConnection) -> Bool {
+    /// Connections beyond the limit that may be there at one time, to be told that there is no room.
+    static let surplusConnections = 32
+    private static let surplusTimeout = Duration.seconds(2)
+
+    /// - Returns: how long it may take to get connected; nil if it is to be closed at once.
+    func opened(_ connection: ClientConnection) -> Duration? {
         state.withLock { state in
-            guard !state.isStopping, !state.isDeaf, state.connections.count < config.maximumConnections else {
-                return false
+            guard !state.isStopping, !state.isDeaf else { return nil }
+            if state.connections.count - state.surplus >= config.maximumConnections {
+                guard state.surplus < Self.surplusConnections else { return nil }
+                connection.isSurplus = true
+                state.surplus += 1
             }
             state.connections[ObjectIdentifier(connection)] = connection
-            return true
+            return connection.isSurplus ? min(Self.surplusTimeout, config.connectTimeout) : config.connectTimeout
         }
     }
 
     func closed(_ connection: ClientConnection) {
-        state.withLock { $0.connections[ObjectIdentifier(connection)] = nil }
+        state.withLock { state in
+            let removed = state.connections.removeValue(forKey: ObjectIdentifier(connection))
+            if removed?.isSurplus == true { state.surplus -= 1 }
+        }
     }
 
     /// All connections, and there will be no more if `stopping`.
@@ -118,11 +130,14 @@ final class BrokerCore: Sendable {
         }
     }
 
-    /// What every CONNECT is answered with, if not by its merits.
-    var refusal: ReasonCode? {
-        get { state.withLock { $0.refusal } }
-        set { state.withLock { $0.refusal = newValue } }
+    /// Why a CONNECT is refused, whatever it says.
+    func refusal(of connection: ClientConnection) -> (code: ReasonCode, reason: String?)? {
+        if connection.isSurplus { return (.quotaExceeded, "too many connections") }
+        return state.withLock { $0.refusal }.map { ($0, nil) }
     }
+
+    /// Refuses every CONNECT; nil ends it.
+    func refuse(_ code: ReasonCode?) { state.withLock { $0.refusal = code } }
 
     /// Whether new connections are closed at once.
     func setDeaf(_ isDeaf: Bool) { state.withLock { $0.isDeaf = isDeaf } }

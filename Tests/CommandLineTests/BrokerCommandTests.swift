@@ -172,8 +172,11 @@ struct BrokerCommandTests {
             let port = try port(lines[0])
             let sub = try RunningTool(["sub", "-t", "a", "-t", "$SYS/broker/version", "-v", "-p", port])
             #expect(await sub.nextLine() != nil)
-            let refused = try await Tool.run(["pub", "-t", "a", "-m", "x", "-p", port])
-            #expect(refused.status == 10, "\(refused.errors)")
+            for version in ["5", "311"] {
+                let refused = try await Tool.run(["pub", "-t", "a", "-m", "x", "-p", port, "-V", version])
+                #expect(refused.status == 10)
+                #expect(refused.errors.hasPrefix("error: [CONNECTION_FAILED] the broker refused"), "\(refused.errors)")
+            }
             sub.interrupt()
             #expect(await sub.status() == 130)
             let taken = try await Tool.run(["pub", "-t", "a", "-m", "x", "-q", "1", "-p", port])

@@ -156,14 +156,52 @@ struct LimitTests {
             $0.listeners = [.webSocket()]
         } _: { broker in
             let port = broker.port
-            let silent = try await RawBytes.connect(port)
+            // One has room, and some more would be told that they have none.
+            var silent: [any Channel] = []
+            for _ in 0..<33 { silent.append(try await RawBytes.connect(port)) }
             // Long before a handshake runs out of time.
             let clock = ContinuousClock()
             let took = try await clock.measure {
                 _ = try await RawBytes.exchange(port, Array("GET /mqtt HTTP/1.1\r\n".utf8))
             }
             #expect(took < .seconds(5))
-            try await silent.close()
+            for channel in silent { try await channel.close() }
+        }
+    }
+
+    @Test("A connection too many is refused with 0x97, or 0x03, and has room again when another has gone")
+    func surplusConnections() async throws {
+        try await withBroker({ $0.maximumConnections = 1 }) { broker in
+            let first = try await RawClient.connect(broker)
+            for (version, method, code) in [
+                (.v5, nil, .quotaExceeded), (.v5, "SCRAM-SHA-256", .quotaExceeded), (.v3_1_1, nil, .serverUnavailable),
+            ] as [(ProtocolVersion, String?, ReasonCode)] {
+                let client = try await RawClient.open(broker, version: version)
+                var connect = Connect(version: version, clientID: "a")
+                connect.properties.authenticationMethod = method
+                #expect(try await client.handshake(connect).reasonCode == code)
+                #expect(try await client.next() == nil)
+            }
+            #expect(broker.statistics.connectionsRefused == 3)
+            try await first.disconnect()
+            // The broker may hear of the end a moment after the client.
+            let connect = Connect(version: .v5, clientID: "a")
+            while try await RawClient.open(broker).handshake(connect).reasonCode == .quotaExceeded {}
+        }
+    }
+
+    @Test("Connections too many that say nothing are few, and soon gone")
+    func silentSurplus() async throws {
+        try await withBroker({ $0.maximumConnections = 1 }) { broker in
+            let first = try await RawClient.connect(broker)
+            var silent: [any Channel] = []
+            for _ in 0..<32 { silent.append(try await RawBytes.connect(broker.port)) }
+            // Closed without waiting for its CONNECT.
+            #expect(try await RawClient.open(broker).next() == nil)
+            for channel in silent { try await channel.closeFuture.get() }
+            let client = try await RawClient.open(broker)
+            #expect(try await client.handshake(Connect(version: .v5, clientID: "a")).reasonCode == .quotaExceeded)
+            #expect(try await first.drain().isEmpty)
         }
     }
 }

@@ -88,11 +88,11 @@ package struct ServerHandshake: Sendable {
         }
     }
 
-    /// CONNECT came. A second one is a protocol error (MQTT-3.1.0-2).
-    package mutating func received(_ connect: Connect) -> Action {
+    /// CONNECT came. A second one is a protocol error (MQTT-3.1.0-2). With a refusal it is refused, whatever it says.
+    package mutating func received(_ connect: Connect, refusal: (code: ReasonCode, reason: String?)? = nil) -> Action {
         guard case .waiting = stage else { return violation("a second CONNECT") }
         version = connect.version
-        if let (code, reason) = objection(to: connect) { return refuse(connect, code, reason) }
+        if let (code, reason) = refusal ?? objection(to: connect) { return refuse(connect, code, reason) }
         guard let method = connect.properties.authenticationMethod else {
             stage = .authenticating(connect)
             return .authenticate(connect)
@@ -193,7 +193,7 @@ package struct ServerHandshake: Sendable {
 
 extension ServerHandshake {
     /// Why the CONNECT can't be accepted, whoever sends it.
-    private func objection(to connect: Connect) -> (ReasonCode, String)? {
+    private func objection(to connect: Connect) -> (code: ReasonCode, reason: String?)? {
         let length = connect.clientID.utf8.count
         if length > policy.maximumClientIDLength {
             return (.clientIdentifierNotValid, "the client identifier is too long")

@@ -20,7 +20,6 @@ extension ClientConnection {
     // MARK: User name and password
 
     private func authenticate(_ connect: Connect) {
-        if let code = broker.refusal { return act(on: handshake.failed(code)) }
         let attempt = makeAttempt(connect.clientID, connect)
         if attempt.certificateCommonName != nil, broker.config.usesCertificateAsIdentity {
             return act(on: handshake.succeeded(identity: attempt.certificateCommonName))

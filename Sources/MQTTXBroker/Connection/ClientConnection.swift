@@ -20,6 +20,8 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
 
     var transport: PacketConnection?
     var stage = Stage.handshake
+    /// There is no room for it: it is here to be told so.
+    var isSurplus = false
     var handshake: ServerHandshake
     var encoder = PacketEncoder(version: .v3_1_1)
     /// Packets of the connection itself, acknowledgements above all; they go out before what the session has.
@@ -77,8 +79,8 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
 
     func connectionOpened(_ connection: PacketConnection) {
         transport = connection
-        guard broker.opened(self) else { return connection.close() }
-        setTimer(TimeAmount(broker.config.connectTimeout)) { $0.connectTimedOut() }
+        guard let timeout = broker.opened(self) else { return connection.close() }
+        setTimer(TimeAmount(timeout)) { $0.connectTimedOut() }
     }
 
     func received(_ publish: consuming Publish, from connection: PacketConnection) {
@@ -165,7 +167,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
             encoder = PacketEncoder(version: connect.version)
             // A refusal has to fit as well (MQTT-3.1.2-24).
             if let limit = connect.properties.maximumPacketSize { encoder.maximumPacketSize = Int(limit) }
-            act(on: handshake.received(connect))
+            act(on: handshake.received(connect, refusal: broker.refusal(of: self)))
         case .packet(.auth(let auth)) where handshake.version != nil && !isAuthenticating:
             act(on: handshake.received(auth))
         default:
