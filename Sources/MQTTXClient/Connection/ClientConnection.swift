@@ -165,7 +165,8 @@ final class ClientConnection: PacketReceiver {
         if inbound.readCompleted(awaitsAnswer: { core.awaitsAnswer }) { pause() }
         if inbound.incoming.owedCount > 0 { watchForStall() }
         watchParking()
-        core.outbox.flush()
+        // What tasks on the event loop answer to this goes into the same write.
+        if core.executor.isBusy { core.outbox.flushSoon() } else { core.outbox.flush() }
         if !connection.isWritable, core.outbox.isBlocked { pause() }
         if answers <= ClientCore.few, core.fewInFlight { core.quickAcknowledge(connection) }
     }

@@ -35,6 +35,7 @@ final class ClientCore: Sendable {
     let config: MQTTConfig
     let logger: Logger
     let eventLoop: any EventLoop
+    let executor: LoopExecutor
     let outbox: Outbox
     let registry = SubscriptionRegistry()
     let dispatch: DispatchQueue
@@ -70,6 +71,7 @@ final class ClientCore: Sendable {
                 policy: config.queuePolicy, whileDisconnected: config.whileDisconnected,
                 lostSessionQoS2: config.lostSessionQoS2),
             largestAnswers: config.maxUnreadAnswers, eventLoop: eventLoop, notify: notify)
+        executor = LoopExecutor(eventLoop, outbox)
         let acknowledgements = AcknowledgementQueue(eventLoop: eventLoop)
         self.acknowledgements = acknowledgements
         let current = NIOLoopBoundBox<ClientConnection?>.makeBoxSendingValue(nil, eventLoop: eventLoop)

@@ -185,6 +185,11 @@ final class Outbox: Sendable {
         if needsFlush { scheduleFlush() }
     }
 
+    /// Flushes when what the event loop has to do already is done.
+    func flushSoon() {
+        if state.withLock({ Self.claimFlush(&$0) }) { scheduleFlush() }
+    }
+
     /// Hands the bytes of all packets so far to the socket.
     ///
     /// - Parameter last: a DISCONNECT to put behind them, after which nothing is written any more on this connection.

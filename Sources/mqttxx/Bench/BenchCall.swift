@@ -63,7 +63,9 @@ struct BenchCall: AsyncParsableCommand {
         return try await progress.telling(of: count.count) {
             try await withThrowingTaskGroup(of: Share.self) { group in
                 for _ in 0..<min(concurrency.count, count.count) {
-                    group.addTask { try await call(manager, params, ticket, progress) }
+                    group.addTask(executorPreference: manager.client.taskExecutor) {
+                        try await call(manager, params, ticket, progress)
+                    }
                 }
                 return try await group.reduce(into: Share()) {
                     $0.latencies.add($1.latencies)

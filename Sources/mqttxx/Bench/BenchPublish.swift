@@ -61,10 +61,12 @@ struct BenchPublish: AsyncParsableCommand {
                 let progress = Progress()
                 let pace = Pace(rate: rate?.count)
                 try await progress.telling(of: count.count) {
-                    if pipelined {
-                        try await queue(client, pace, progress)
-                    } else {
-                        try await publish(client, pace, progress)
+                    try await withTaskExecutorPreference(client.taskExecutor) {
+                        if pipelined {
+                            try await queue(client, pace, progress)
+                        } else {
+                            try await publish(client, pace, progress)
+                        }
                     }
                 }
                 let result = measurement.result("pub", messages: count.count)

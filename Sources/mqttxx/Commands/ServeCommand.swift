@@ -49,7 +49,8 @@ struct ServeCommand: AsyncParsableCommand {
             try await connection.withClient(reconnects: true) { client in
                 let manager = try await ConventionalRPCManager(
                     client, myTopic: topic, group: group,
-                    config: RPCConfig(maxConcurrentRequests: maxRequests.count, form: rpc.form),
+                    config: RPCConfig(
+                        maxConcurrentRequests: maxRequests.count, form: rpc.form, taskExecutor: client.taskExecutor),
                     codec: rpc.messageCodec, authCallback: authCallback, register: register)
                 try StandardOutput.write(line: "serving \(topic)")
                 do {

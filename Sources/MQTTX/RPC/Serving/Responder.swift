@@ -31,6 +31,7 @@ final class Responder: Sendable {
     private weak let client: MQTTClient?
     private let coder: MessageCoder
     private let limit: Int
+    private let executor: (any TaskExecutor)?
     private let authCallback: RPCAuthCallback?
     private let state: Mutex<State>
 
@@ -38,6 +39,7 @@ final class Responder: Sendable {
         self.client = client
         self.coder = coder
         limit = max(0, config.maxConcurrentRequests)
+        executor = config.taskExecutor
         self.authCallback = authCallback
         state = Mutex(State(replay: ReplayCache(config)))
     }
@@ -107,7 +109,7 @@ final class Responder: Sendable {
         _ request: RPCRequest, _ method: Method?, _ form: MessageForm, _ key: ReplayCache.Key, _ id: UInt64
     ) {
         // Ends with the handler; close() cancels and awaits it.
-        let task = Task { await self.serve(request, method, form, key, id) }
+        let task = Task(executorPreference: executor) { await self.serve(request, method, form, key, id) }
         let isClosed = state.withLock { state in
             if state.running.index(forKey: id) != nil { state.running[id] = task }
             return state.isClosed
