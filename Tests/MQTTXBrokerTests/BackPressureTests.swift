@@ -152,4 +152,42 @@ struct BackPressureTests {
             #expect(broker.statistics.subscribersStalled > 0)
         }
     }
+
+    @Test("A subscriber that comes back without having acknowledged anything holds nobody, until it does")
+    func flapping() async throws {
+        try await withBroker({
+            $0.stallTimeout = .seconds(60)
+            $0.maximumQueuedMessages = 5
+        }) { broker in
+            let keep: (inout Properties) -> Void = {
+                $0.sessionExpiryInterval = 100
+                $0.receiveMaximum = 1
+            }
+            let publisher = try await RawClient.connect(broker)
+            var subscriber = try await RawClient.connect(broker, "flapping", properties: keep)
+            try await subscriber.subscribe("t", .init(qos: .atLeastOnce))
+            // One goes out, five wait, and the last of them holds.
+            for id in 1...6 as ClosedRange<UInt16> { try await publisher.publish("t", qos: .atLeastOnce, packetID: id) }
+            #expect(broker.statistics.publishersHeld == 1)
+            var unacknowledged = try await subscriber.message()
+            for _ in 0..<3 {
+                try await subscriber.cut()
+                subscriber = try await RawClient.connect(broker, "flapping", cleanStart: false, properties: keep)
+                unacknowledged = try await subscriber.message()
+                for _ in 0..<3 { try await publisher.publish("t", qos: .atLeastOnce) }
+                // Bytes that leave are no acknowledgement.
+                try await publisher.publish("t", qos: .atMostOnce)
+                _ = try await subscriber.message()
+            }
+            #expect(broker.statistics.publishersHeld == 1)
+            try await subscriber.send(.puback(.init(packetID: unacknowledged.packetID)))
+            _ = try await subscriber.message()
+            for id in 1...3 as ClosedRange<UInt16> {
+                try await publisher.send(
+                    .publish(Publish(topic: "t", payload: .init(), qos: .atLeastOnce, packetID: id)))
+            }
+            #expect(try await publisher.drain().count < 3)
+            #expect(broker.statistics.publishersHeld > 1)
+        }
+    }
 }

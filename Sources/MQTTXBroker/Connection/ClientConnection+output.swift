@@ -47,7 +47,7 @@ extension ClientConnection {
             var bytes: ByteBuffer
             (bytes, released, isRetainedDue) = session.outbound.withLock { output in
                 let bytes = output.takePending(for: self)
-                if bytes.readableBytes > 0 { output.madeProgress() }
+                if bytes.readableBytes > 0 { output.bytesLeft() }
                 return (bytes, output.takeReleased(), output.isRetainedDue)
             }
             if output.readableBytes > 0 {
@@ -109,7 +109,7 @@ extension ClientConnection {
         let left = bufferedBytes
         let released: [ClientConnection]? = session.outbound.withLock { output in
             guard output.hasWaiters else { return [] }
-            if left < buffered { output.madeProgress() }
+            if left < buffered { output.bytesLeft() }
             guard output.progress == progress else { return nil }
             output.stall()
             return output.takeReleased()

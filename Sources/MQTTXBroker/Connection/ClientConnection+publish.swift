@@ -107,7 +107,7 @@ extension ClientConnection {
     func settlePubacks() {
         guard let session else { return pubacks.removeAll() }
         session.outbound.withLock { output in
-            for id in pubacks where output.puback(id) { output.madeProgress() }
+            for id in pubacks { output.puback(id) }
         }
         pubacks.removeAll(keepingCapacity: pubacks.count < 256)
         wake()
@@ -123,9 +123,7 @@ extension ClientConnection {
     }
 
     func received(pubcomp: Acknowledgement) {
-        session?.outbound.withLock { output in
-            if output.pubcomp(pubcomp.packetID) { output.madeProgress() }
-        }
+        session?.outbound.withLock { $0.pubcomp(pubcomp.packetID) }
         wake()
     }
 

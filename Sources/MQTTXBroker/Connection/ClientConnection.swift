@@ -117,7 +117,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
 
     func writabilityChanged(_ isWritable: Bool, on connection: PacketConnection) {
         guard isWritable else { return }
-        session?.outbound.withLock { $0.madeProgress() }
+        session?.outbound.withLock { $0.bytesLeft() }
         flush()
     }
 

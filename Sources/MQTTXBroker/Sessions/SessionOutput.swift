@@ -39,6 +39,8 @@ struct SessionOutput {
     /// Nothing went out for a second: limits apply, nobody is held.
     private(set) var isStalled = false
     private(set) var progress: UInt64 = 0
+    /// The client has acknowledged something on this connection.
+    private var hasAcknowledged = false
     /// The session ends with its present connection.
     var isTransient = false
     /// Over for good: nothing is taken any more.
@@ -299,8 +301,18 @@ struct SessionOutput {
 
     // MARK: Progress
 
-    /// Bytes left, or acknowledgements came.
-    mutating func madeProgress() {
+    /// An acknowledgement came of something that waited for it.
+    mutating func acknowledged() {
+        hasAcknowledged = true
+        madeProgress()
+    }
+
+    /// Bytes left: a sign of life, unless it is acknowledgements that a stalled client owes.
+    mutating func bytesLeft() {
+        if !isStalled || flight.hasRoom { madeProgress() }
+    }
+
+    private mutating func madeProgress() {
         progress &+= 1
         isStalled = false
         if charged != 0 { settleAccount() }
@@ -323,14 +335,18 @@ struct SessionOutput {
 
     // MARK: Acknowledgements from the client
 
-    mutating func puback(_ id: UInt16) -> Bool { flight.complete(id, from: .awaitingPuback) }
+    mutating func puback(_ id: UInt16) {
+        if flight.complete(id, from: .awaitingPuback) { acknowledged() }
+    }
 
-    mutating func pubcomp(_ id: UInt16) -> Bool { flight.complete(id, from: .awaitingPubcomp) }
+    mutating func pubcomp(_ id: UInt16) {
+        if flight.complete(id, from: .awaitingPubcomp) { acknowledged() }
+    }
 
     /// - Returns: whether there is such a message, so that a PUBREL is to be sent unless the PUBREC is an error.
     mutating func pubrec(_ id: UInt16, isError: Bool) -> Bool {
         // One that comes again, or of a message never sent, is no progress: it would hold publishers for ever.
-        if flight.stage(of: id) == .awaitingPubrec { madeProgress() }
+        if flight.stage(of: id) == .awaitingPubrec { acknowledged() }
         return isError ? flight.complete(id, from: .awaitingPubrec) : flight.received(id)
     }
 
@@ -356,7 +372,9 @@ struct SessionOutput {
         waiters = []
         pending = ByteBuffer()
         isWakeUnderway = false
-        isStalled = false
+        // Who acknowledged nothing last time would hold its publishers for as long again each time that it comes back.
+        isStalled = flight.count > 0 && !hasAcknowledged
+        hasAcknowledged = false
         flight.connectionStarted(maximum: min(receiveMaximum, limits.maximumInflight))
         settleAccount()
         return (previous, released)
