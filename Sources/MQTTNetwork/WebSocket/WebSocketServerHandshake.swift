@@ -38,10 +38,16 @@ enum WebSocketServerHandshake {
         guard request.headers[canonicalForm: "Upgrade"].contains(where: { $0.lowercased() == "websocket" }) else {
             return (.upgradeRequired, "MQTT over WebSocket is spoken here")
         }
-        guard request.headers[canonicalForm: "Sec-WebSocket-Protocol"].contains("mqtt") else {
+        guard subprotocol(of: request) != nil else {
             return (.badRequest, "the subprotocol mqtt was not asked for [MQTT-6.0.0-3]")
         }
         return nil
+    }
+
+    /// MQTT's subprotocol, or the name that clients from before 3.1.1 know it by where they offer no other.
+    fileprivate static func subprotocol(of request: HTTPRequestHead) -> String? {
+        let offered = request.headers[canonicalForm: "Sec-WebSocket-Protocol"]
+        return ["mqtt", "mqttv3.1"].first { offered.contains($0[...]) }
     }
 }
 
@@ -62,9 +68,10 @@ private final class WebSocketServerUpgrader: HTTPServerProtocolUpgrader, Sendabl
         self.promise = promise
         handshake = NIOWebSocketServerUpgrader(
             shouldUpgrade: { channel, request in
-                let isTaken = WebSocketServerHandshake.refusal(of: request, settings: settings) == nil
-                let headers: HTTPHeaders? = isTaken ? ["Sec-WebSocket-Protocol": "mqtt"] : nil
-                return channel.eventLoop.makeSucceededFuture(headers)
+                guard WebSocketServerHandshake.refusal(of: request, settings: settings) == nil,
+                    let subprotocol = WebSocketServerHandshake.subprotocol(of: request)
+                else { return channel.eventLoop.makeSucceededFuture(nil) }
+                return channel.eventLoop.makeSucceededFuture(["Sec-WebSocket-Protocol": subprotocol])
             },
             upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() })
     }
