@@ -27,6 +27,40 @@ struct HostileBrokerTests {
         }
     }
 
+    @Test(
+        "An answer with too few or too many codes, or of the wrong kind, ends the connection; the next one asks again",
+        arguments: [ProtocolVersion.v5, .v3_1_1], [1, 3, nil])
+    func wrongAnswer(version: ProtocolVersion, codes: Int?) async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let client = MQTTClient(broker.config { $0.version = version })
+            async let connecting: Void = client.connect()
+            let connection = try #require(await connections.next())
+            // Two filters that are asked for with one packet.
+            let subscriptions = [try await client.subscribe("a") { _ in }, try await client.subscribe("b") { _ in }]
+            try await connection.accept()
+            let id = try await connection.nextSubscribe().packetID
+            if let codes {
+                let codes = Array(repeating: ReasonCode.success, count: codes)
+                try await connection.send(.suback(SubAck(packetID: id, reasonCodes: codes)))
+            } else {
+                try await connection.send(.unsuback(UnsubAck(packetID: id, reasonCodes: [.success])))
+            }
+            if version == .v5 { #expect(try await connection.nextDisconnect().reasonCode == .protocolError) }
+            await #expect(throws: ScriptedConnection.Ended.self) { try await connection.next() }
+            let next = try #require(await connections.next())
+            try await next.accept()
+            try await next.grant()
+            try await connecting
+            for subscription in subscriptions { #expect(try await subscription.granted() == .atLeastOnce) }
+            async let cancelling = client.unsubscribe("a")
+            let unsubscribe = try await next.nextUnsubscribe()
+            try await next.send(.suback(SubAck(packetID: unsubscribe.packetID, reasonCodes: [.success])))
+            if version == .v5 { #expect(try await next.nextDisconnect().reasonCode == .protocolError) }
+            _ = try await cancelling
+            await client.disconnect()
+        }
+    }
+
     @Test("Limits at their extremes are kept: one message in flight, twenty bytes a packet, QoS 0 alone")
     func extremeLimits() async throws {
         try await ScriptedBroker.run { broker, connections in

@@ -314,8 +314,9 @@ final class ClientConnection: PacketReceiver {
 
     private func takeAcknowledgements() {
         guard !acknowledgements.isEmpty else { return }
-        core.outbox.acknowledged(acknowledgements)
+        let areAnswers = core.outbox.acknowledged(acknowledgements)
         acknowledgements.removeAll(keepingCapacity: true)
+        if !areAnswers { unexpected("an answer with codes for other filters than were asked for") }
     }
 
     /// Handlers have returned.

@@ -161,10 +161,13 @@ final class Outbox: Sendable {
     func stop(_ error: MQTTXError) { access { $0.stop(error, &$1) } }
 
     /// Takes the acknowledgements of one read cycle.
-    func acknowledged(_ packets: [Packet]) {
+    ///
+    /// - Returns: whether each SUBACK and UNSUBACK was an answer to what was asked.
+    func acknowledged(_ packets: [Packet]) -> Bool {
         access { state, completions in
             for packet in packets { state.acknowledged(packet, &completions) }
             state.pump(&completions)
+            return !completions.wrongAnswer
         }
     }
 

@@ -42,6 +42,8 @@ struct OutboxState: ~Copyable {
         var drained: [UnsafeContinuation<Void, Never>] = []
         var lostMessages = 0
         var sessionLost = false
+        /// A SUBACK or UNSUBACK came that is no answer to what was asked.
+        var wrongAnswer = false
     }
 
     /// Bytes handed to the socket but not taken by it yet; above this, messages wait in the queue.
@@ -413,6 +415,11 @@ struct OutboxState: ~Copyable {
             return
         }
         requestsInFlight -= 1
+        guard request.isAnswered(by: packet, encoder.version) else {
+            completions.wrongAnswer = true
+            completions.requests.append((request, .failure(Self.unanswered)))
+            return
+        }
         completions.requests.append((request, .success(packet)))
     }
 
@@ -462,12 +469,14 @@ struct OutboxState: ~Copyable {
 
     private mutating func endRequests(_ entries: [OutgoingFlight.Entry], _ completions: inout Completions) {
         requestsInFlight = 0
-        let lost = MQTTXError(.connectionLost, "the connection was lost before the broker answered")
         for request in entries.compactMap({ $0.token as? PendingRequest }) + waitingRequests {
-            completions.requests.append((request, .failure(lost)))
+            completions.requests.append((request, .failure(Self.unanswered)))
         }
         waitingRequests.removeAll()
     }
+
+    private static let unanswered = MQTTXError(
+        .connectionLost, "the connection was lost before the broker answered")
 
     mutating func disconnected(_ completions: inout Completions) {
         guard case .online = phase else { return }

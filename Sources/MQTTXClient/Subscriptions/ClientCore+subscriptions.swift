@@ -108,14 +108,8 @@ extension ClientCore {
             return
         }
         let reason = suback.properties.reasonString.map { ": \($0)" } ?? ""
-        for (index, entry) in entries.enumerated() {
+        for (entry, reasonCode) in zip(entries, suback.reasonCodes) {
             let filter = entry.filter.string
-            guard index < suback.reasonCodes.count else {
-                registry.answered(
-                    entry, .failure(MQTTXError(.protocolViolation, "the SUBACK has no answer for '\(filter)'")))
-                continue
-            }
-            let reasonCode = suback.reasonCodes[index]
             guard reasonCode.isError else {
                 registry.answered(entry, .success(BrokerAnswer(reasonCode, suback.properties)))
                 continue
