@@ -72,11 +72,13 @@ public final class Broker: Sendable {
             guard let loop = byEventLoop[ObjectIdentifier(channel.eventLoop)] else {
                 throw MQTTXError(.connectionFailed, "a connection on an event loop of another group")
             }
-            let connection = ClientConnection(broker: core, loop: loop, origin: ConnectionOrigin(channel))
+            let origin = ConnectionOrigin(channel)
+            let trace = PacketTrace(core.logger, role: .server, peer: origin.peer)
+            let connection = ClientConnection(broker: core, loop: loop, origin: origin, trace: trace)
             let decoder = PacketDecoder(
                 role: .server, version: nil, maximumPacketSize: Int(core.policy.maximumPacketSize),
                 maximumPayloadSize: core.config.maximumPayloadSize)
-            return PacketConnection(decoder: decoder, receiver: connection)
+            return PacketConnection(decoder: decoder, receiver: connection, trace: trace)
         }
     }
 

@@ -93,7 +93,8 @@ public struct BrokerConfig: Sendable {
     public var systemTopicInterval: Duration = .seconds(10)
     /// Event loops; nil for one a core, and at least two.
     public var threads: Int?
-    /// Where the broker logs. By default nowhere.
+    /// Where the broker logs. By default nowhere. At debug level every packet is said, without payloads and passwords, and why
+    /// connections end; the level is looked at when a connection opens.
     public var logger: Logger?
 
     public init(listeners: [BrokerListener] = [.tcp()]) { self.listeners = listeners }

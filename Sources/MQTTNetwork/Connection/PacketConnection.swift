@@ -25,6 +25,10 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     package var peerCertificate: PeerCertificate?
 
     private let receiver: any PacketReceiver
+    /// Says the packets to a logger, where one wants to hear of them.
+    private let trace: PacketTrace?
+    /// Asked for every packet.
+    private let isTraced: Bool
     private var context: ChannelHandlerContext?
     private var failure: (any Error)?
     private var isPaused = false
@@ -33,9 +37,11 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     private var isFinished = false
     private var isOpen = false
 
-    package init(decoder: PacketDecoder, receiver: any PacketReceiver) {
+    package init(decoder: PacketDecoder, receiver: any PacketReceiver, trace: PacketTrace? = nil) {
         self.decoder = decoder
         self.receiver = receiver
+        self.trace = trace
+        isTraced = trace != nil
     }
 
     /// The channel, while the connection is open.
@@ -52,6 +58,7 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
             promise?.fail(ChannelError.ioOnClosedChannel)
             return
         }
+        if isTraced { trace?.sent(bytes, version: decoder.version) }
         context.writeAndFlush(wrapOutboundOut(bytes), promise: promise)
     }
 
@@ -112,8 +119,10 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
         do throws(MQTTXError) {
             while !isFinished {
                 if let publish = try decoder.nextPublish() {
+                    if isTraced { trace?.received(publish) }
                     receiver.received(publish, from: self)
                 } else if let packet = try decoder.next() {
+                    if isTraced { trace?.received(packet) }
                     receiver.received(packet, from: self)
                 } else {
                     break

@@ -11,7 +11,7 @@ import NIOPosix
 #endif
 
 /// Turns the network's errors into ours.
-struct NetworkFailure {
+package struct NetworkFailure {
     let target: DialTarget
     /// Whether the connection was there already and was lost.
     let isEstablished: Bool
@@ -48,7 +48,7 @@ struct NetworkFailure {
     }
 
     /// The reason alone, without whom it concerns.
-    static func words(for error: any Error) -> String {
+    package static func words(for error: any Error) -> String {
         switch error {
         case let error as MQTTXError: return error.message
         case let error as NIOConnectionError: return words(for: error)

@@ -117,6 +117,7 @@ extension ClientConnection {
         guard let isPresent = broker.enter(self, admission) else {
             return act(on: handshake.failed(.quotaExceeded, reason: "too many sessions"))
         }
+        trace?.name(identity.clientID)
         will = admission.will
         sessionExpiry = admission.sessionExpiry
         stage = .connected
@@ -139,7 +140,7 @@ extension ClientConnection {
     /// The CONNECT, or what came in its place, can't be read.
     func refuseMalformed(_ error: MQTTXError) {
         broker.counters.violations.count()
-        broker.logger?.debug("no valid CONNECT", metadata: ["reason": "\(error)"])
+        ending = "no valid CONNECT: \(error.message)"
         let level = transport?.decoder.requestedProtocolLevel
         if error.reasonCode == .unsupportedProtocolVersion {
             // In the form that the client may understand: that of 3.1.1 up to its level, that of 5.0 above.

@@ -11,7 +11,7 @@ extension ClientConnection {
         do throws(MQTTXError) {
             try encoder.encode(packet, into: &output)
         } catch {
-            broker.logger?.debug("packet not sent", metadata: ["client": "\(identity.clientID)", "reason": "\(error)"])
+            log("packet not sent", error.message)
         }
         wake()
     }
@@ -21,7 +21,7 @@ extension ClientConnection {
         do throws(MQTTXError) {
             try encoder.encodeAcknowledgement(type: type, packetID: packetID, reasonCode: code, into: &output)
         } catch {
-            broker.logger?.debug("acknowledgement not sent", metadata: ["reason": "\(error)"])
+            log("acknowledgement not sent", error.message)
         }
         wake()
     }
@@ -129,6 +129,15 @@ extension ClientConnection {
         (try? transport?.channel?.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
+    /// Says something about the client, and why, to who listens at debug level.
+    func log(_ message: @autoclosure () -> String, _ reason: @autoclosure () -> String) {
+        broker.logger?.debug(
+            "\(message())",
+            metadata: [
+                "client": "\(identity.clientID)", "peer": "\(origin.peer)", "reason": "\(reason())",
+            ])
+    }
+
     // MARK: Closing
 
     /// How long a client may take to read the last packet before the connection is cut.
@@ -141,14 +150,13 @@ extension ClientConnection {
     /// The client broke the protocol: tells it how in 5.0, and closes (MQTT-4.13.1-1).
     func fail(_ error: MQTTXError) {
         broker.counters.violations.count()
-        broker.logger?.debug(
-            "protocol violation", metadata: ["client": "\(identity.clientID)", "reason": "\(error)"])
         close(with: error.reasonCode ?? .unspecifiedError, reason: error.message)
     }
 
     /// Ends the connection from our side.
     func close(with code: ReasonCode, reason: String? = nil) {
         guard stage != .closing, stage != .closed else { return }
+        ending = reason ?? code.text
         guard stage == .connected, isV5 else { return finish(nil) }
         var disconnect = Disconnect(reasonCode: code)
         disconnect.properties.reasonString = reason
@@ -157,12 +165,14 @@ extension ClientConnection {
 
     func refuse(_ packet: Packet) {
         broker.counters.connectionsRefused.count()
+        ending = ending ?? "the client was refused"
         finish(packet)
     }
 
     /// Another connection has the session now (MQTT-3.1.4-3). A DISCONNECT that was under way before takes back the will
     /// all the same: a client that leaves and comes back at once is not to be told dead.
     func takenOver() {
+        ending = ending ?? "another connection has its session"
         finish(isV5 ? .disconnect(Disconnect(reasonCode: .sessionTakenOver)) : nil, awaitsDisconnect: will != nil)
     }
 

@@ -91,7 +91,10 @@ extension ClientConnection {
             lastTopic = publish.topic
             lastGeneration = generation
         }
-        guard mayPublishLast else { return .notAuthorized }
+        guard mayPublishLast else {
+            log("message refused", "\(publish.topic.debugDescription) is not allowed")
+            return .notAuthorized
+        }
         let content = MessageContent(topic: publish.topic, payload: publish.payload, properties: publish.properties)
         var publication = Publication(content, qos: publish.qos, retain: publish.retain, origin: session)
         if publish.retain, !broker.retained.store(publication.message()) { return .quotaExceeded }

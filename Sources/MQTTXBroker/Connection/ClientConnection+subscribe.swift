@@ -119,6 +119,7 @@ extension ClientConnection {
         }
         // Only a normal end takes the will back; a client that reports a fault wants it published (MQTT-3.14.4-3).
         if disconnect.reasonCode == .success { will = nil }
+        ending = "the client disconnected"
         finish(nil)
     }
 }

@@ -17,11 +17,14 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
     let broker: BrokerCore
     let loop: BrokerLoop
     let origin: ConnectionOrigin
+    let trace: PacketTrace?
 
     var transport: PacketConnection?
     var stage = Stage.handshake
     /// There is no room for it: it is here to be told so.
     var isSurplus = false
+    /// Why it is closed from this side, or the client said it would.
+    var ending: String?
     var handshake: ServerHandshake
     var encoder = PacketEncoder(version: .v3_1_1)
     /// Packets of the connection itself, acknowledgements above all; they go out before what the session has.
@@ -64,10 +67,11 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
 
     private var timer: Scheduled<Void>?
 
-    init(broker: BrokerCore, loop: BrokerLoop, origin: ConnectionOrigin) {
+    init(broker: BrokerCore, loop: BrokerLoop, origin: ConnectionOrigin, trace: PacketTrace?) {
         self.broker = broker
         self.loop = loop
         self.origin = origin
+        self.trace = trace
         handshake = ServerHandshake(policy: broker.policy, spareID: broker.spareClientID())
         aliases = IncomingTopicAliases(maximum: Int(broker.policy.topicAliasMaximum))
     }
@@ -79,7 +83,10 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
 
     func connectionOpened(_ connection: PacketConnection) {
         transport = connection
-        guard let timeout = broker.opened(self) else { return connection.close() }
+        guard let timeout = broker.opened(self) else {
+            ending = "there is no room"
+            return connection.close()
+        }
         setTimer(TimeAmount(timeout)) { $0.connectTimedOut() }
     }
 
@@ -134,10 +141,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
         stage = .closed
         timer?.cancel()
         timer = nil
-        if let error {
-            broker.logger?.debug(
-                "connection closed", metadata: ["client": "\(identity.clientID)", "reason": "\(error)"])
-        }
+        log("connection closed", ending ?? error.map { NetworkFailure.words(for: $0) } ?? "the client closed it")
         broker.closed(self)
         broker.leave(self)
         transport = nil
@@ -175,6 +179,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
             // authentication method there may be none (MQTT-3.1.2-30), and waiting for an AUTH would bound nothing.
             guard handshake.version != nil, handshake.method == nil else {
                 broker.counters.violations.count()
+                ending = "it came with something else than a CONNECT"
                 transport?.close()
                 return
             }
@@ -256,7 +261,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
 
     private func connectTimedOut() {
         guard stage == .handshake else { return }
-        broker.logger?.debug("no CONNECT in time", metadata: ["peer": "\(origin.remoteAddress ?? "")"])
+        ending = "no CONNECT in time"
         transport?.close()
     }
 

@@ -4,4 +4,7 @@ struct ConnectionOrigin: Sendable {
     let remoteAddress: String?
     /// The listener is reached from this machine alone.
     let isLocal: Bool
+
+    /// For people.
+    var peer: String { remoteAddress ?? "unix" }
 }

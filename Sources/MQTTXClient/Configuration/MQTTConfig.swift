@@ -88,7 +88,8 @@ public struct MQTTConfig: Sendable {
     public var connectTimeout: Duration
     /// How long the broker may take to answer a ping, a SUBSCRIBE or an UNSUBSCRIBE.
     public var operationTimeout: Duration
-    /// Where log messages go. Nothing is printed otherwise.
+    /// Where log messages go. Nothing is printed otherwise. At debug level every packet is said, without payloads, user names
+    /// and passwords; the level is looked at when a connection opens.
     public var logger: Logger
     /// The event loops to run on; nil uses the process's own.
     public var eventLoopGroup: (any EventLoopGroup)?

@@ -164,6 +164,7 @@ extension ClientCore {
             logger.warning("the broker's certificate is not verified", metadata: ["broker": "\(target)"])
             notify(.unverifiedPeer(host: shared.withLock { $0.redirect?.host } ?? config.brokerHost))
         }
+        logger.debug("connecting", metadata: ["broker": "\(target)"])
         let opened = eventLoop.makePromise(of: ServerCapabilities.self)
         let closed = eventLoop.makePromise(of: MQTTXError.self)
         let dial = Dialer.start(target, on: eventLoop) { _ in
@@ -173,7 +174,9 @@ extension ClientCore {
                 maximumPayloadSize: self.config.maxPayloadSize)
             let connection = ClientConnection(
                 core: self, connect: connect, exchange: exchange, opened: opened, closed: closed)
-            return PacketConnection(decoder: decoder, receiver: connection)
+            return PacketConnection(
+                decoder: decoder, receiver: connection,
+                trace: PacketTrace(self.logger, role: .client, clientID: connect.clientID))
         }
         let channel: any Channel
         do {

@@ -24,7 +24,7 @@ struct BrokerCommand: AsyncParsableCommand {
     @Option(parsing: .unconditional, help: "A file with options: the names of the long flags, in YAML.")
     var config: String?
 
-    @Flag(name: .shortAndLong, help: "Tell what happens, on standard error.")
+    @Flag(name: .shortAndLong, help: "Say every packet on standard error, without payloads.")
     var debug = false
 
     func run() async throws {

@@ -135,7 +135,7 @@ struct ConnectionOptions: ParsableArguments {
     @Flag(help: "Print no errors and no warnings.")
     var quiet = false
 
-    @Flag(name: .shortAndLong, help: "Tell what happens, on standard error.")
+    @Flag(name: .shortAndLong, help: "Say every packet on standard error, without payloads.")
     var debug = false
 
     /// The URL, from the command line or the environment.

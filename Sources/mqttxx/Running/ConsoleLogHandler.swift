@@ -13,7 +13,19 @@ struct ConsoleLogHandler: LogHandler {
     func log(event: LogEvent) {
         let details = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
             .map { " \($0.key)=\($0.value)" }.joined()
-        StandardError.write("\(event.level): \(event.message)\(details)")
+        StandardError.write(Self.legible("\(event.level): \(event.message)\(details)"))
+    }
+
+    /// On one line, and harmless to a terminal: names come from the other side.
+    private static func legible(_ text: String) -> String {
+        var line = ""
+        for scalar in text.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: line += scalar.escaped(asASCII: true)
+            default: line.unicodeScalars.append(scalar)
+            }
+        }
+        return line
     }
 
     /// Everything with `--debug`, otherwise nothing: what a person has to know is said by the command itself.
