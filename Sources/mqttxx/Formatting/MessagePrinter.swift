@@ -30,9 +30,15 @@ actor MessagePrinter {
         if isWanted(message, filter) {
             // Before it is printed: the last one printed ends it all.
             if options.removeRetained, message.retain { await remove(message.topic, client) }
-            write(message)
+            do {
+                try write(message)
+            } catch {
+                return finish(error)
+            }
         }
         message.acknowledge()
+        // After the acknowledgement, so that the last message of a session does not come again.
+        if let limit = options.end.count, count >= limit.count { finish(nil) }
     }
 
     private func isWanted(_ message: MQTTMessage, _ index: Int) -> Bool {
@@ -54,14 +60,9 @@ actor MessagePrinter {
         }
     }
 
-    private func write(_ message: MQTTMessage) {
+    private func write(_ message: MQTTMessage) throws {
         count += 1
-        do {
-            if share >= 1 || Double.random(in: 0..<1) < share { try StandardOutput.write(style.bytes(message)) }
-        } catch {
-            return finish(error)
-        }
-        if let limit = options.end.count, count >= limit.count { finish(nil) }
+        if share >= 1 || Double.random(in: 0..<1) < share { try StandardOutput.write(style.bytes(message)) }
     }
 
     private func finish(_ error: (any Error)?) {
