@@ -88,6 +88,28 @@ struct BrokerCommandTests {
         }
     }
 
+    @Test("Certificate and key come from a PKCS#12 file, on either side")
+    func pkcs12() async throws {
+        try await withCertificates { files in
+            let options = [
+                "--no-tcp", "--tls-port", "0", "--p12", files.file("server.p12"), "--p12-password", "secret",
+                "--cafile", files.file("ca.pem"), "--require-client-cert",
+            ]
+            try await withBroker(options) { lines in
+                let common = [
+                    "pub", "-t", "a", "-m", "x", "-q", "1", "-p", try port(lines[0]), "--cafile", files.file("ca.pem"),
+                    "--p12", files.file("client.p12"),
+                ]
+                let given = try await Tool.run(common + ["--p12-password", "secret"])
+                #expect(given.status == 0, "\(given.errors)")
+                let hidden = try await Tool.run(common, environment: ["MQTTXX_P12_PASSWORD": "secret"])
+                #expect(hidden.status == 0, "\(hidden.errors)")
+                let wrong = try await Tool.run(common + ["--p12-password", "wrong"])
+                #expect(wrong.status == 10 && wrong.errors.contains("client.p12"), "\(wrong.errors)")
+            }
+        }
+    }
+
     @Test("Who may come in and what they may do: password file, ACL file, --no-anonymous")
     func access() async throws {
         try await withTemporaryDirectory { directory in

@@ -95,6 +95,15 @@ struct LimitOptions: ParsableArguments {
 
     mutating func validate() throws {
         if receiveMaximum == 0 { throw ValidationError("--receive-maximum is 1 to 65535") }
+        for filter in denySubscribe { try UsableFilter.check(filter, of: "--deny-subscribe") }
+        if let prefix = responseInformation { try UsableFilter.checkName(prefix, of: "--response-information") }
+        if maxKeepalive == 0 { throw ValidationError("--max-keepalive is 1 to 65535") }
+        if let size = maxPacketSize?.count, !(20...268_435_460).contains(size) {
+            throw ValidationError("--max-packet-size is 20 to 268435460")
+        }
+        if let count = maxInflight?.count, count > 65_535 { throw ValidationError("--max-inflight is 1 to 65535") }
+        if connectTimeout?.seconds == 0 { throw ValidationError("--connect-timeout is more than 0") }
+        if let count = threads?.count, count > 1_024 { throw ValidationError("--threads is 1 to 1024") }
     }
 
     func apply(to config: inout BrokerConfig) {

@@ -37,6 +37,14 @@ struct ListenerOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: "File with the certificate's private key.")
     var key: String?
 
+    @Option(parsing: .unconditional, help: "PKCS#12 file with both, certificate chain and key.")
+    var p12: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: "The password of that file, or of an encrypted key. MQTTXX_P12_PASSWORD keeps it out of sight.")
+    var p12Password: String?
+
     @Option(parsing: .unconditional, help: "File with the authorities of client certificates.")
     var cafile: String?
 
@@ -44,16 +52,22 @@ struct ListenerOptions: ParsableArguments {
     var requireClientCert = false
 
     mutating func validate() throws {
-        if !tlsPort.isEmpty || !wssPort.isEmpty, cert == nil || key == nil {
-            throw ValidationError("TLS needs --cert and --key")
+        if p12 != nil, cert != nil || key != nil { throw ValidationError("--p12 and --cert exclude each other") }
+        if !tlsPort.isEmpty || !wssPort.isEmpty, p12 == nil, cert == nil || key == nil {
+            throw ValidationError("TLS needs --cert and --key, or --p12")
         }
+        if tlsPort.isEmpty, wssPort.isEmpty, cert != nil || key != nil || p12 != nil || cafile != nil {
+            throw ValidationError("--cert, --key, --p12 and --cafile need --tls-port or --wss-port")
+        }
+        if let wsPath, !wsPath.hasPrefix("/") { throw ValidationError("--ws-path begins with /") }
         if requireClientCert, cafile == nil { throw ValidationError("--require-client-cert needs --cafile") }
         if noTcp, !port.isEmpty { throw ValidationError("--no-tcp and --port exclude each other") }
     }
 
     func listeners() throws -> [BrokerListener] {
         let tls = TLSServerConfig(
-            certFile: cert, keyFile: key, caFile: cafile, requireClientCertificate: requireClientCert)
+            certFile: cert, keyFile: key, caFile: cafile, requireClientCertificate: requireClientCert,
+            pkcs12File: p12, passphrase: p12Password ?? Environment.text("P12_PASSWORD"))
         let plain = noTcp ? [] : port.isEmpty ? [ListenPort.standard] : port
         var listeners: [BrokerListener] = []
         for host in host.isEmpty ? ["127.0.0.1"] : host {

@@ -60,4 +60,8 @@ struct EndOptions: ParsableArguments {
 
     @Option(name: [.customShort("W"), .customLong("timeout")], help: "End after so many seconds, with status 27.")
     var seconds: SecondsArgument?
+
+    mutating func validate() throws {
+        if seconds?.seconds == 0 { throw ValidationError("-W is more than 0") }
+    }
 }

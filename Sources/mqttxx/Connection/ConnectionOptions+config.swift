@@ -60,17 +60,19 @@ extension ConnectionOptions {
         let cafile = cafile ?? Environment.text("CAFILE")
         let cert = cert ?? Environment.text("CERT")
         let key = key ?? Environment.text("KEY")
+        let p12 = p12 ?? Environment.text("P12")
         let insecure = insecure || Environment.isOn("INSECURE")
         let isOn =
             tls || tlsUseOsCerts || `protocol`?.isTLS == true || address?.isTLS == true || Environment.isOn("TLS")
         let isImplied =
-            cafile != nil || capath != nil || cert != nil || key != nil || insecure || tlsVersion != nil
-            || !tlsAlpn.isEmpty || ciphers != nil
+            cafile != nil || capath != nil || cert != nil || key != nil || p12 != nil || insecure
+            || tlsVersion != nil || !tlsAlpn.isEmpty || ciphers != nil
         // The port that is registered for MQTT over TLS means it, unless something else carries the packets.
         let isUnderstood = try transport == .tcp && address == nil && givenPort() == Self.tlsPort
         var config = TLSConfig(
             enabled: isOn || isImplied || isUnderstood, caCerts: cafile, certFile: cert, keyFile: key,
             verifyMode: insecure ? .none : .required, checkHostname: !insecure,
+            pkcs12File: p12, passphrase: p12Password ?? Environment.text("P12_PASSWORD"),
             applicationProtocols: tlsAlpn.isEmpty ? nil : tlsAlpn,
             minimumVersion: tlsVersion == "tlsv1.3" ? .v1_3 : .v1_2, cipherSuites: try ciphers.map(Self.cipherSuites))
         if let capath { config.caCertificates = try Self.certificates(in: capath, and: cafile) }

@@ -65,6 +65,14 @@ struct ConnectionOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: "File with the client's private key.")
     var key: String?
 
+    @Option(parsing: .unconditional, help: "PKCS#12 file with both, the client's certificate and key.")
+    var p12: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: "The password of that file, or of an encrypted key. MQTTXX_P12_PASSWORD keeps it out of sight.")
+    var p12Password: String?
+
     @Flag(help: "Encrypt, but verify neither the broker's certificate nor its name.")
     var insecure = false
 
@@ -159,8 +167,11 @@ struct ConnectionOptions: ParsableArguments {
             throw ValidationError("--tls-version is tlsv1.2 or tlsv1.3")
         }
         if let keyform, keyform != "pem" { throw ValidationError("--keyform is pem; engines are not supported") }
-        if ((cert ?? Environment.text("CERT")) == nil) != ((key ?? Environment.text("KEY")) == nil) {
-            throw ValidationError("--cert and --key need each other")
+        let cert = cert ?? Environment.text("CERT")
+        let key = key ?? Environment.text("KEY")
+        if (cert == nil) != (key == nil) { throw ValidationError("--cert and --key need each other") }
+        if cert != nil, (p12 ?? Environment.text("P12")) != nil {
+            throw ValidationError("--p12 and --cert exclude each other")
         }
     }
 

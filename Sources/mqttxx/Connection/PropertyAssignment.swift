@@ -51,7 +51,7 @@ struct PropertyAssignment: ExpressibleByArgument, Sendable {
         case .disconnect where name == "reason-string":
             break
         case .subscribe where name == "subscription-identifier":
-            guard (1...268_435_455).contains(try number(Int.self)) else { throw outOfRange }
+            _ = try number(in: 1...268_435_455)
         case .subscribe, .unsubscribe, .disconnect, .auth:
             guard packet != .auth, name == Self.userProperty else { throw unknown }
         }
@@ -60,7 +60,7 @@ struct PropertyAssignment: ExpressibleByArgument, Sendable {
     /// Sets it on a PUBLISH or a will.
     func apply(to properties: inout Properties) throws {
         switch name {
-        case "payload-format-indicator": properties.payloadFormatIndicator = try number()
+        case "payload-format-indicator": properties.payloadFormatIndicator = try number(in: 0...1)
         case "message-expiry-interval": properties.messageExpiryInterval = try number()
         case "content-type": properties.contentType = value
         case "response-topic": properties.responseTopic = value
@@ -68,7 +68,7 @@ struct PropertyAssignment: ExpressibleByArgument, Sendable {
         case Self.userProperty: properties.userProperties.append(UserProperty(values[0], values[1]))
         case "will-delay-interval" where packet == .will: properties.willDelayInterval = try number()
         // The client assigns aliases by itself, as many as the broker takes.
-        case "topic-alias" where packet == .publish: _ = try number(UInt16.self)
+        case "topic-alias" where packet == .publish: _ = try number(in: 1...UInt16.max)
         default: throw unknown
         }
     }
@@ -77,11 +77,11 @@ struct PropertyAssignment: ExpressibleByArgument, Sendable {
     func apply(to config: inout MQTTConfig) throws {
         switch name {
         case "session-expiry-interval": config.sessionExpiry = .seconds(Int64(try number(UInt32.self)))
-        case "maximum-packet-size": config.maximumPacketSize = Int(try number(UInt32.self))
-        case "request-problem-information": config.requestsProblemInformation = try number(UInt8.self) != 0
-        case "receive-maximum": config.receiveMaximum = try number()
+        case "maximum-packet-size": config.maximumPacketSize = Int(try number(in: 1...UInt32.max))
+        case "request-problem-information": config.requestsProblemInformation = try number(in: 0...1) != 0
+        case "receive-maximum": config.receiveMaximum = try number(in: 1...UInt16.max)
         case "topic-alias-maximum": config.topicAliasMaximum = try number()
-        case "request-response-information": config.requestsResponseInformation = try number(UInt8.self) != 0
+        case "request-response-information": config.requestsResponseInformation = try number(in: 0...1) != 0
         case Self.userProperty: config.connectProperties.append(UserProperty(values[0], values[1]))
         default: throw unknown
         }
@@ -98,7 +98,11 @@ struct PropertyAssignment: ExpressibleByArgument, Sendable {
     }
 
     private func number<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) throws -> Number {
-        guard let number = Number(value) else { throw outOfRange }
+        try number(in: Number.min...Number.max)
+    }
+
+    private func number<Number: FixedWidthInteger>(in range: ClosedRange<Number>) throws -> Number {
+        guard let number = Number(value), range.contains(number) else { throw outOfRange }
         return number
     }
 
