@@ -15,6 +15,8 @@ final class BrokerCore: Sendable {
     let system: SystemTopics
     let logger: Logger?
     let limits: SessionLimits
+    /// What the wills of all clients take.
+    let wills: MemoryAccount
 
     private struct State {
         var isStopping = false
@@ -46,7 +48,8 @@ final class BrokerCore: Sendable {
         limits = SessionLimits(
             maximumQueuedMessages: max(1, config.maximumQueuedMessages), maximumQueuedBytes: config.maximumQueuedBytes,
             maximumInflight: min(65_535, max(1, config.maximumInflight)), dropsOldest: config.dropPolicy == .oldest,
-            account: QueueAccount(limit: config.maximumTotalQueuedBytes))
+            account: MemoryAccount(limit: config.maximumTotalQueuedBytes))
+        wills = MemoryAccount(limit: config.maximumWillBytes)
         retained = RetainedStore(
             maximumCount: config.maximumRetainedMessages, maximumBytes: config.maximumRetainedBytes)
         deniedFilters = Set(config.deniedFilters.map(UTF8Key.init))
@@ -189,7 +192,7 @@ final class BrokerCore: Sendable {
         connection.will = nil
         guard waiters != nil, !isOver else {
             // Another connection has the session: a will with a delay is not for this case, unless the session has ended.
-            if let will, isOver || (will.properties.willDelayInterval ?? 0) == 0 {
+            if let will, isOver || will.delay == 0 {
                 publish(will, from: session, on: connection.loop)
             }
             return
@@ -308,10 +311,9 @@ final class BrokerCore: Sendable {
     }
 
     /// Publishes a will (MQTT-3.1.2-8). Nobody is held for it.
-    func publish(_ will: Will, from session: Session, on loop: BrokerLoop) {
+    func publish(_ will: PendingWill, from session: Session, on loop: BrokerLoop) {
         guard mayPublish(will.topic, by: session.identity) else { return }
-        let content = MessageContent(topic: will.topic, payload: will.payload, properties: will.properties)
-        publish(content, qos: will.qos, retain: will.retain, origin: session, on: loop)
+        publish(will.content, qos: will.qos, retain: will.retain, origin: session, on: loop)
     }
 
     func publish(_ content: MessageContent, qos: QoS, retain: Bool, origin: Session?, on loop: BrokerLoop) {

@@ -167,6 +167,9 @@ struct BrokerCommandTests {
             Limit(
                 options: ["--max-client-id-length", "3"], command: ["pub", "-t", "a", "-m", "x", "-i", "four"],
                 status: 10),
+            Limit(
+                options: ["--max-will-bytes", "1000"],
+                command: ["pub", "-t", "a", "-m", "x", "--will-topic", "w", "--will-payload", long(1000)], status: 10),
             Limit(options: ["--max-subscriptions", "1"], command: ["sub", "-t", "a", "-E"], status: 0),
             Limit(
                 options: [

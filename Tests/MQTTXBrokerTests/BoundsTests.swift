@@ -147,6 +147,38 @@ struct BoundsTests {
         }
     }
 
+    @Test(
+        "Wills of all clients together are bounded, with those that wait for their delay, and what is gone makes room")
+    func wills() async throws {
+        try await withBroker({ $0.maximumWillBytes = 1 << 20 }) { broker in
+            func connect(_ id: String, _ version: ProtocolVersion = .v5) async throws -> RawClient {
+                let payload = ByteBuffer(repeating: UInt8(ascii: "x"), count: 60_000)
+                let properties = Properties.with {
+                    $0.willDelayInterval = 1000
+                    $0.userProperties = [.init("name", String(repeating: "y", count: 40_000))]
+                }
+                let will = Will(topic: "w", payload: payload, properties: version == .v5 ? properties : .init())
+                return try await RawClient.connect(broker, id, version: version, cleanStart: false, will: will) {
+                    if version == .v5 { $0.sessionExpiryInterval = 1000 }
+                }
+            }
+            var clients: [RawClient] = []
+            for index in 0..<10 { clients.append(try await connect("\(index)")) }
+            await #expect(throws: RawClientError.refused(.quotaExceeded)) { try await connect("more") }
+            await #expect(throws: RawClientError.refused(.serverUnavailable)) { try await connect("old", .v3_1_1) }
+            // One that is gone without a word leaves its will behind, until its client is back.
+            try await clients[0].cut()
+            await #expect(throws: RawClientError.refused(.quotaExceeded)) { try await connect("more") }
+            let back = try await RawClient.connect(broker, "0", cleanStart: false)
+            clients.append(try await connect("more"))
+            await #expect(throws: RawClientError.refused(.quotaExceeded)) { try await connect("again") }
+            // One that says good-bye takes it along.
+            try await clients[1].disconnect()
+            clients.append(try await connect("again"))
+            try await back.disconnect()
+        }
+    }
+
     @Test("Subscriptions of all clients together are bounded by the memory they take")
     func subscriptions() async throws {
         try await withBroker({ $0.maximumSubscriptionBytes = 4 << 20 }) { broker in

@@ -14,7 +14,7 @@ struct RouteCacheTests {
             of: ClientIdentity(clientID: "many", username: nil),
             limits: SessionLimits(
                 maximumQueuedMessages: 1, maximumQueuedBytes: 1, maximumInflight: 1, dropsOldest: false,
-                account: QueueAccount(limit: 1)))
+                account: MemoryAccount(limit: 1)))
         // Every topic `x/a/a/…` matches 64 filters of one session.
         for bits in 0..<64 {
             let levels = (0..<6).map { bits >> $0 & 1 == 1 ? "+" : "a" }

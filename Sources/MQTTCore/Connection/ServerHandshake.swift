@@ -146,6 +146,8 @@ package struct ServerHandshake: Sendable {
             stage = .admitted(connect, data: data)
             let admission = admission(for: connect, identity: identity)
             self.admission = admission
+            // The server's to keep: a second copy would outlive it.
+            self.admission?.will = nil
             return .admit(admission)
         case .reauthenticating:
             stage = .connected

@@ -112,13 +112,16 @@ extension ClientConnection {
         {
             return act(on: handshake.failed(.notAuthorized, reason: "the will's topic is not allowed"))
         }
-        self.admission = admission
+        let will = admission.will.flatMap { PendingWill($0, account: broker.wills) }
+        if will == nil, admission.will != nil {
+            return act(on: handshake.failed(.quotaExceeded, reason: "there is no room for the will"))
+        }
         attempt = nil
         guard let isPresent = broker.enter(self, admission) else {
             return act(on: handshake.failed(.quotaExceeded, reason: "too many sessions"))
         }
         trace?.name(identity.clientID)
-        will = admission.will
+        self.will = will
         sessionExpiry = admission.sessionExpiry
         stage = .connected
         guard encode(handshake.acknowledge(sessionPresent: isPresent)) else {

@@ -33,9 +33,8 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
 
     // From CONNECT on.
     var session: Session?
-    var admission: ServerHandshake.Admission?
     var identity = ClientIdentity(clientID: "", username: nil)
-    var will: Will?
+    var will: PendingWill?
     /// As CONNECT or DISCONNECT set it: seconds, nil for ever.
     var sessionExpiry: UInt32? = 0
     var aliases: IncomingTopicAliases

@@ -6,7 +6,7 @@ import Synchronization
 final class DepartureBook: Sendable {
     private struct Departure {
         let number: UInt64
-        var will: Will?
+        var will: PendingWill?
         var expiry: Scheduled<Void>?
         var delay: Scheduled<Void>?
     }
@@ -20,8 +20,8 @@ final class DepartureBook: Sendable {
 
     /// The client has left. The will goes out after its delay or when the session ends, whichever is first
     /// (MQTT-3.1.3-9).
-    func add(_ session: Session, will: Will?, expiry: UInt32?, broker: BrokerCore, loop: BrokerLoop) {
-        let delay = will?.properties.willDelayInterval ?? 0
+    func add(_ session: Session, will: PendingWill?, expiry: UInt32?, broker: BrokerCore, loop: BrokerLoop) {
+        let delay = will?.delay ?? 0
         if let will, delay == 0 { broker.publish(will, from: session, on: loop) }
         let number = state.withLock { state in
             state.counter += 1
@@ -54,7 +54,7 @@ final class DepartureBook: Sendable {
     ///
     /// - Returns: the will that was still waiting.
     @discardableResult
-    func cancel(_ session: Session) -> Will? {
+    func cancel(_ session: Session) -> PendingWill? {
         let departure = state.withLock { $0.departures.removeValue(forKey: session.number) }
         departure?.expiry?.cancel()
         departure?.delay?.cancel()
@@ -65,7 +65,7 @@ final class DepartureBook: Sendable {
         state.withLock { $0.departures[session.number]?.number == number }
     }
 
-    private func takeWill(_ session: Session, _ number: UInt64) -> Will? {
+    private func takeWill(_ session: Session, _ number: UInt64) -> PendingWill? {
         state.withLock { state in
             guard state.departures[session.number]?.number == number else { return nil }
             defer { state.departures[session.number]?.will = nil }

@@ -40,7 +40,7 @@ struct SessionLimits: Sendable {
     var maximumInflight: Int
     var dropsOldest: Bool
     /// What all sessions keep together.
-    let account: QueueAccount
+    let account: MemoryAccount
     /// Publishers are held when more than this waits for a connected client, until less than a quarter of it does.
     var highWaterBytes = 256 * 1024
     /// Never above what may be queued: a client that takes nothing is found out before that is exceeded.

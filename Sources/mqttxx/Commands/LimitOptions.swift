@@ -64,6 +64,9 @@ struct LimitOptions: ParsableArguments {
     @Option(help: "Bytes of retained messages. (default: 1 GiB)")
     var maxRetainedBytes: CountArgument?
 
+    @Option(help: "Memory for the wills of all clients, in bytes. (default: 256 MiB)")
+    var maxWillBytes: CountArgument?
+
     @Option(help: "Seconds a client may take to say who it is. (default: 10)")
     var connectTimeout: SecondsArgument?
 
@@ -127,6 +130,7 @@ struct LimitOptions: ParsableArguments {
         set(&config.maximumSubscriptionBytes, maxSubscriptionBytes?.count)
         set(&config.maximumRetainedMessages, maxRetained?.count)
         set(&config.maximumRetainedBytes, maxRetainedBytes?.count)
+        set(&config.maximumWillBytes, maxWillBytes?.count)
         set(&config.connectTimeout, connectTimeout?.duration)
         set(&config.stallTimeout, stallTimeout?.duration)
         config.isRetainAvailable = !noRetain

@@ -189,7 +189,7 @@ final class RawClient: Sendable {
     }
 }
 
-enum RawClientError: Error {
+enum RawClientError: Error, Equatable {
     case closed, timeout, unexpected
     case unexpectedPacket(Packet)
     case refused(ReasonCode)

@@ -1,0 +1,40 @@
+import MQTTCore
+import NIOCore
+
+/// A will for as long as it may have to be published: while its client is connected, and for its delay after that. Until
+/// it is let go of it counts against the memory of all wills.
+final class PendingWill: Sendable {
+    let qos: QoS
+    let retain: Bool
+    /// In seconds.
+    let delay: UInt32
+    let topic: String
+    private let kept: MessageContent
+    private let lifetime: UInt32?
+    private let account: MemoryAccount
+    private let cost: Int
+
+    /// - Returns: nil if there is no room.
+    init?(_ will: Will, account: MemoryAccount) {
+        let content = MessageContent(topic: will.topic, payload: will.payload, properties: will.properties).unpinned()
+        let cost = content.size + 320
+        guard account.take(cost) else { return nil }
+        qos = will.qos
+        retain = will.retain
+        delay = will.properties.willDelayInterval ?? 0
+        topic = will.topic
+        lifetime = will.properties.messageExpiryInterval
+        kept = content
+        self.account = account
+        self.cost = cost
+    }
+
+    deinit { account.add(-cost) }
+
+    /// What is published; its lifetime begins now (section 3.1.3.2.4).
+    var content: MessageContent {
+        var content = kept
+        content.expiry = lifetime.map { .now() + .seconds(Int64($0)) }
+        return content
+    }
+}
