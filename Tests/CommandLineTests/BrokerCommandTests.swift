@@ -209,6 +209,20 @@ struct BrokerCommandTests {
         }
     }
 
+    @Test("A broker that has run out of file descriptors accepts again once there are some")
+    func fileDescriptors() async throws {
+        let broker = try RunningTool(
+            ["-c", "ulimit -n 64 && exec \"$0\" broker --port 0 --threads 2", Tool.path], program: "/bin/sh")
+        let port = try port(try #require(await broker.nextLine()))
+        // More than it can accept: the others wait in the listener's backlog.
+        let connections = try (0..<200).map { _ in try Loopback.connect(port) }
+        for connection in connections { close(connection) }
+        let taken = try await Tool.run(["pub", "-t", "a", "-m", "x", "-q", "1", "-p", port])
+        #expect(taken.status == 0, "\(taken.errors)")
+        broker.terminate()
+        #expect(await broker.status() == 0)
+    }
+
     @Test("A file holds the same options in YAML; the command line takes their place")
     func configFile() async throws {
         try await withTemporaryDirectory { directory in
