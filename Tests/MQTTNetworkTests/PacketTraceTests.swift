@@ -6,7 +6,7 @@ import Testing
 
 @testable import MQTTNetwork
 
-@Suite("What a trace says")
+@Suite("What a trace says", .timeLimit(.minutes(2)))
 struct PacketTraceTests {
     /// Keeps what is logged.
     private final class Recorder: LogHandler {

@@ -5,7 +5,7 @@ import Testing
 @testable import MQTTCore
 @testable import MQTTNetwork
 
-@Suite("WebSocket frames")
+@Suite("WebSocket frames", .timeLimit(.minutes(2)))
 struct WebSocketFrameTests {
     /// A frame as a peer would send it.
     static func frame(

@@ -2,7 +2,7 @@ import MQTTCore
 import MQTTXBroker
 import Testing
 
-@Suite("ACL and password files in mosquitto's format")
+@Suite("ACL and password files in mosquitto's format", .timeLimit(.minutes(2)))
 struct ACLFileTests {
     private let ann = ClientIdentity(clientID: "c1", username: "ann")
 

@@ -6,7 +6,7 @@ import NIOCore
 import Testing
 
 // The password of all users is "secret".
-@Suite("Who may do what")
+@Suite("Who may do what", .timeLimit(.minutes(2)))
 struct AccessTests {
     private static let passwords = """
         # users

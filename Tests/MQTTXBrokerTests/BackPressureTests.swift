@@ -3,7 +3,7 @@ import MQTTXBroker
 import NIOCore
 import Testing
 
-@Suite("Back-pressure")
+@Suite("Back-pressure", .timeLimit(.minutes(2)))
 struct BackPressureTests {
     private static let payload = ByteBuffer(repeating: UInt8(ascii: "x"), count: 1000)
 

@@ -3,7 +3,7 @@ import MQTTXBroker
 import NIOCore
 import Testing
 
-@Suite("CONNECT and CONNACK")
+@Suite("CONNECT and CONNACK", .timeLimit(.minutes(2)))
 struct ConnectTests {
     @Test("A first packet other than CONNECT closes the connection [MQTT-3.1.0-1, MQTT311-3.1.0-1]")
     func firstPacketIsConnect() async throws {

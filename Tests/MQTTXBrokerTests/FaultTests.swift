@@ -4,7 +4,7 @@ import MQTTXTesting
 import NIOCore
 import Testing
 
-@Suite("Faults on request")
+@Suite("Faults on request", .timeLimit(.minutes(2)))
 struct FaultTests {
     @Test("A proxy passes everything on, stalls, and cuts")
     func proxy() async throws {

@@ -4,7 +4,7 @@ import NIOCore
 import TestSupport
 import Testing
 
-@Suite("Hostile input")
+@Suite("Hostile input", .timeLimit(.minutes(2)))
 struct HostileInputTests {
     @Test("Random bytes close that connection and nothing else")
     func randomBytes() async throws {

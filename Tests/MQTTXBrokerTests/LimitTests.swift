@@ -3,7 +3,7 @@ import MQTTXBroker
 import NIOCore
 import Testing
 
-@Suite("Limits, announced and held")
+@Suite("Limits, announced and held", .timeLimit(.minutes(2)))
 struct LimitTests {
     @Test(
         "Arrangements of wildcards beyond the limit are refused with 0x97, or 0x80; filters of one arrangement are not")

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// What programs plug in themselves.
-@Suite("Checks of one's own")
+@Suite("Checks of one's own", .timeLimit(.minutes(2)))
 struct OwnChecksTests {
     private struct Refuses: Authenticator {
         let code: ReasonCode

@@ -4,7 +4,7 @@ import Testing
 
 @testable import MQTTXBroker
 
-@Suite("Parked packets")
+@Suite("Parked packets", .timeLimit(.minutes(2)))
 struct ParkedPacketsTests {
     @Test("Filters and properties count, so that few large packets fill the room as many small ones do")
     func sizes() throws {

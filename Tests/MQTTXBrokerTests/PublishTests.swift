@@ -3,7 +3,7 @@ import MQTTXBroker
 import NIOCore
 import Testing
 
-@Suite("PUBLISH")
+@Suite("PUBLISH", .timeLimit(.minutes(2)))
 struct PublishTests {
     @Test(
         "Messages arrive at the lower of the published and the granted QoS [MQTT-3.8.4-8, MQTT311-3.8.4-6]",

@@ -4,7 +4,7 @@ import Testing
 
 @testable import MQTTXBroker
 
-@Suite("New subscriptions that wait for their retained messages")
+@Suite("New subscriptions that wait for their retained messages", .timeLimit(.minutes(2)))
 struct RetainedBacklogTests {
     private static func lookUps(_ backlog: inout RetainedBacklog) -> [String] {
         var filters: [String] = []

@@ -3,7 +3,7 @@ import MQTTXBroker
 import Synchronization
 import Testing
 
-@Suite("Access that changes")
+@Suite("Access that changes", .timeLimit(.minutes(2)))
 struct RevocationTests {
     /// What may be read; the rest is free.
     private final class Readers: Authorizer {

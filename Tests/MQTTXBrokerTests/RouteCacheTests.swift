@@ -4,7 +4,7 @@ import Testing
 
 @testable import MQTTXBroker
 
-@Suite("What is kept of routes and retained messages")
+@Suite("What is kept of routes and retained messages", .timeLimit(.minutes(2)))
 struct RouteCacheTests {
     @Test("A route counts with its subscription identifiers, so that a session with many can't fill the cache")
     func identifiers() throws {

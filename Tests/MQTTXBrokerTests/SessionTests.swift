@@ -3,7 +3,7 @@ import MQTTXBroker
 import NIOCore
 import Testing
 
-@Suite("Sessions and wills")
+@Suite("Sessions and wills", .timeLimit(.minutes(2)))
 struct SessionTests {
     @Test(
         """

@@ -3,7 +3,7 @@ import MQTTXBroker
 import NIOCore
 import Testing
 
-@Suite("SUBSCRIBE, retained messages and shared subscriptions")
+@Suite("SUBSCRIBE, retained messages and shared subscriptions", .timeLimit(.minutes(2)))
 struct SubscribeTests {
     @Test(
         """

@@ -3,7 +3,7 @@ import MQTTXBroker
 import NIOCore
 import Testing
 
-@Suite("Sessions that change hands or end")
+@Suite("Sessions that change hands or end", .timeLimit(.minutes(2)))
 struct TakeoverTests {
     private let keep: (inout Properties) -> Void = { $0.sessionExpiryInterval = 100 }
 

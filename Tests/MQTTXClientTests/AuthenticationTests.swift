@@ -6,7 +6,7 @@ import Testing
 
 @testable import MQTTXClient
 
-@Suite("SCRAM-SHA-256") struct SCRAMClientTests {
+@Suite("SCRAM-SHA-256", .timeLimit(.minutes(2))) struct SCRAMClientTests {
     private static let challenge =
         "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
 

@@ -11,7 +11,7 @@ private let moment = Google_Protobuf_Timestamp(seconds: 1_700_000_000, nanos: 5)
 // Users extend messages of their own, generated in their own module, and need no `@retroactive`.
 extension Google_Protobuf_Timestamp: ProtobufCodable, @retroactive Encodable, @retroactive Decodable {}
 
-@Suite struct ProtobufTests {
+@Suite(.timeLimit(.minutes(2))) struct ProtobufTests {
     @Test("Messages are params, results and event data in every form and codec", arguments: MessageForm.allCases)
     func everywhere(_ form: MessageForm) throws {
         for coder in [MessageCoder(), MessageCoder(.messagePack)] {

@@ -23,7 +23,7 @@ private struct FailingCodec: Codec {
     func decode(_ bytes: ByteBuffer) throws -> JSONValue { throw Failure() }
 }
 
-@Suite struct CustomCodecTests {
+@Suite(.timeLimit(.minutes(2))) struct CustomCodecTests {
     @Test("A dozen lines make a codec, and the whole message goes through it")
     func custom() throws {
         let coder = MessageCoder(XORCodec(key: 0x20))

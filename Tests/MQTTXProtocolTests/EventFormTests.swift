@@ -10,7 +10,7 @@ private let marks = [
     UserProperty("timestamp", "1673456789.123"), UserProperty("source", "s1"),
 ]
 
-@Suite struct EventFormTests {
+@Suite(.timeLimit(.minutes(2))) struct EventFormTests {
     @Test("wire §1: an event has mqttxx 3.1.2's bytes, but for spaces")
     func envelope() throws {
         let python =

@@ -5,7 +5,7 @@ import NIOCore
 import TestSupport
 import Testing
 
-@Suite struct JSONTests {
+@Suite(.timeLimit(.minutes(2))) struct JSONTests {
     @Test(
         "What JSON says is read as it is meant",
         arguments: [

@@ -4,7 +4,7 @@ import MQTTXProtocol
 import NIOCore
 import Testing
 
-@Suite struct JSONValueTests {
+@Suite(.timeLimit(.minutes(2))) struct JSONValueTests {
     @Test("Literals and subscripts read as in Python")
     func literals() {
         var value: JSONValue = ["status": "online", "cpu": [45.2, 12], "ok": true, "none": nil]

@@ -4,7 +4,7 @@ import NIOCore
 import TestSupport
 import Testing
 
-@Suite struct MessagePackTests {
+@Suite(.timeLimit(.minutes(2))) struct MessagePackTests {
     @Test(
         "Values have the bytes that Python's msgpack gives them",
         arguments: [

@@ -3,7 +3,7 @@ import MQTTCore
 import MQTTXProtocol
 import Testing
 
-@Suite struct RPCErrorTextTests {
+@Suite(.timeLimit(.minutes(2))) struct RPCErrorTextTests {
     @Test(
         "wire §4: a text maps back to a code",
         arguments: [

@@ -13,7 +13,7 @@ private func coders() -> [MessageCoder] {
     [MessageCoder(), MessageCoder(.messagePack), MessageCoder(XORCodec(key: 0x55))]
 }
 
-@Suite struct RPCFormTests {
+@Suite(.timeLimit(.minutes(2))) struct RPCFormTests {
     @Test(
         "wire §1: what mqttxx 3.1.2 sends is read",
         arguments: [

@@ -3,7 +3,7 @@ import Testing
 
 @testable import MQTTX
 
-@Suite struct DeadlineHeapTests {
+@Suite(.timeLimit(.minutes(2))) struct DeadlineHeapTests {
     @Test("Deadlines come out in order, whatever the order they went in, also after a sweep")
     func order() {
         var heap = DeadlineHeap()
@@ -21,7 +21,7 @@ import Testing
     }
 }
 
-@Suite struct ReplayCacheTests {
+@Suite(.timeLimit(.minutes(2))) struct ReplayCacheTests {
     private func key(_ id: Int) -> ReplayCache.Key { ReplayCache.Key(requestID: "\(id)", replyTo: "r") }
 
     private func answer(_ text: String) -> ReplayCache.Answer {

@@ -3,7 +3,7 @@ import NIOCore
 import TestSupport
 import Testing
 
-@Suite("Bytes of any kind")
+@Suite("Bytes of any kind", .timeLimit(.minutes(2)))
 struct DecoderFuzzTests {
     @Test("Random bytes and broken packets are errors, never traps", arguments: [Receiver.client, .server])
     func fuzz(role: Receiver) throws {

@@ -3,7 +3,7 @@ import NIOCore
 import TestSupport
 import Testing
 
-@Suite("Fields, by clause (sections 1.5, 2.1, 2.4)")
+@Suite("Fields, by clause (sections 1.5, 2.1, 2.4)", .timeLimit(.minutes(2)))
 struct FieldClauseTests {
     // MARK: Strings
 

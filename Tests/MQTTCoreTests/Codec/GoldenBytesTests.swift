@@ -2,7 +2,7 @@ import MQTTCore
 import NIOCore
 import Testing
 
-@Suite("Bytes as the specification prints them")
+@Suite("Bytes as the specification prints them", .timeLimit(.minutes(2)))
 struct GoldenBytesTests {
     /// A packet, its version and its bytes.
     struct Example: Sendable, CustomStringConvertible {

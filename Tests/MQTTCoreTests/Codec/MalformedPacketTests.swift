@@ -2,7 +2,7 @@ import MQTTCore
 import NIOCore
 import Testing
 
-@Suite("Malformed packets")
+@Suite("Malformed packets", .timeLimit(.minutes(2)))
 struct MalformedPacketTests {
     /// Bytes that break a rule, and the reason code that the specification names for it.
     struct Violation: Sendable, CustomStringConvertible {

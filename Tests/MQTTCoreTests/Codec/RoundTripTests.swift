@@ -3,7 +3,7 @@ import NIOCore
 import TestSupport
 import Testing
 
-@Suite("Round trips of packets")
+@Suite("Round trips of packets", .timeLimit(.minutes(2)))
 struct RoundTripTests {
     private func types(_ version: ProtocolVersion) -> [PacketType] {
         PacketType.allCases.filter { version == .v5 || $0 != .auth }

@@ -2,7 +2,7 @@ import MQTTCore
 import NIOCore
 import Testing
 
-@Suite("Limits on size")
+@Suite("Limits on size", .timeLimit(.minutes(2)))
 struct SizeLimitTests {
     @Test("A packet over the limit is refused at its header, with 0x95", arguments: ProtocolVersion.allCases)
     func packetTooLarge(version: ProtocolVersion) throws {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("The tables of clauses tell the truth")
+@Suite("The tables of clauses tell the truth", .timeLimit(.minutes(2)))
 struct ClauseTableTests {
     static let tables = [ClauseTable.mqtt5, .mqtt311]
 

@@ -2,7 +2,7 @@ import MQTTCore
 import NIOCore
 import Testing
 
-@Suite("Getting connected, the client's side (sections 3.1, 3.2, 4.12)")
+@Suite("Getting connected, the client's side (sections 3.1, 3.2, 4.12)", .timeLimit(.minutes(2)))
 struct ClientHandshakeTests {
     private static let plain = Connect(version: .v5, cleanStart: false, keepAlive: 60, clientID: "c")
     private static let scram = Connect(

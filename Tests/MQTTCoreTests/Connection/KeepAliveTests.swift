@@ -1,7 +1,7 @@
 import MQTTCore
 import Testing
 
-@Suite("Keep alive (section 3.1.2.10)")
+@Suite("Keep alive (section 3.1.2.10)", .timeLimit(.minutes(2)))
 struct KeepAliveTests {
     private let start = ContinuousClock.now
 

@@ -2,7 +2,7 @@ import MQTTCore
 import NIOCore
 import Testing
 
-@Suite("Getting connected, the server's side (sections 3.1.4, 3.2, 4.12)")
+@Suite("Getting connected, the server's side (sections 3.1.4, 3.2, 4.12)", .timeLimit(.minutes(2)))
 struct ServerHandshakeTests {
     private func handshake(_ change: (inout ServerPolicy) -> Void = { _ in }) -> ServerHandshake {
         var policy = ServerPolicy(authenticationMethods: ["SCRAM"])

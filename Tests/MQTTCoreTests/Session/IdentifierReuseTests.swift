@@ -3,7 +3,7 @@ import Testing
 @testable import MQTTCore
 
 /// Handlers may still run when the identifier of their message has been given to another.
-@Suite struct IdentifierReuseTests {
+@Suite(.timeLimit(.minutes(2))) struct IdentifierReuseTests {
     private func deliver(_ flight: inout IncomingFlight) throws -> IncomingFlight.Ticket {
         guard case .deliver(let ticket) = flight.receive(packetID: 7, qos: .exactlyOnce) else {
             throw MQTTXError(.protocolViolation, "not delivered")

@@ -1,7 +1,7 @@
 import MQTTCore
 import Testing
 
-@Suite("Messages that we receive (section 4.3)")
+@Suite("Messages that we receive (section 4.3)", .timeLimit(.minutes(2)))
 struct IncomingFlightTests {
     /// All acknowledgements whose turn has come, in words.
     private func ready(_ flight: inout IncomingFlight) -> [String] {

@@ -3,7 +3,7 @@ import NIOCore
 import TestSupport
 import Testing
 
-@Suite("Messages that we send (section 4.3)")
+@Suite("Messages that we send (section 4.3)", .timeLimit(.minutes(2)))
 struct OutgoingFlightTests {
     private final class Request: Sendable {}
 

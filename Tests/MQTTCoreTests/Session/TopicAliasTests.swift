@@ -2,7 +2,7 @@ import MQTTCore
 import NIOCore
 import Testing
 
-@Suite("Topic aliases (section 3.3.2.3.4)")
+@Suite("Topic aliases (section 3.3.2.3.4)", .timeLimit(.minutes(2)))
 struct TopicAliasTests {
     private func resolve(
         _ aliases: inout IncomingTopicAliases, _ topic: String, _ alias: UInt16?

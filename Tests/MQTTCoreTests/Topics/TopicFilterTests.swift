@@ -1,7 +1,7 @@
 import MQTTCore
 import Testing
 
-@Suite("Topic names and filters (section 4.7)")
+@Suite("Topic names and filters (section 4.7)", .timeLimit(.minutes(2)))
 struct TopicFilterTests {
     @Test(
         """

@@ -2,7 +2,7 @@ import MQTTCore
 import TestSupport
 import Testing
 
-@Suite("The trie of filters")
+@Suite("The trie of filters", .timeLimit(.minutes(2)))
 struct TopicTrieTests {
     private func topic(_ random: inout SeededGenerator, wildcards: Bool) -> String {
         let names = ["a", "b", "", "$x", "long level name"] + (wildcards ? ["+", "+"] : [])

@@ -3,7 +3,7 @@ import MQTTXBroker
 import NIOCore
 import Testing
 
-@Suite("CONNECT and CONNACK, by clause (sections 3.1, 3.2)")
+@Suite("CONNECT and CONNACK, by clause (sections 3.1, 3.2)", .timeLimit(.minutes(2)))
 struct ConnectClauseTests {
     /// The variable header and payload of a CONNECT that breaks a rule.
     struct Malformed: Sendable, CustomStringConvertible {

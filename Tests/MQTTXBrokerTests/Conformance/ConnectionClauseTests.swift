@@ -3,7 +3,7 @@ import MQTTXBroker
 import NIOCore
 import Testing
 
-@Suite("Sessions and the end of connections, by clause (sections 3.12, 3.14, 4.1, 4.13)")
+@Suite("Sessions and the end of connections, by clause (sections 3.12, 3.14, 4.1, 4.13)", .timeLimit(.minutes(2)))
 struct ConnectionClauseTests {
     /// Bytes that a connected client must not send, and the code with which 5.0 is told.
     struct Violation: Sendable, CustomStringConvertible {

@@ -3,7 +3,7 @@ import MQTTXBroker
 import NIOCore
 import Testing
 
-@Suite("What the broker sends, by clause (sections 2.2.1, 3.3, 4.3, 4.4)")
+@Suite("What the broker sends, by clause (sections 2.2.1, 3.3, 4.3, 4.4)", .timeLimit(.minutes(2)))
 struct DeliveryClauseTests {
     private func subscriber(
         _ broker: Broker, _ version: ProtocolVersion, _ qos: QoS, _ filter: String = "t"

@@ -3,7 +3,7 @@ import MQTTXBroker
 import NIOCore
 import Testing
 
-@Suite("What the broker receives, by clause (sections 2.2.1, 3.3, 4.3)")
+@Suite("What the broker receives, by clause (sections 2.2.1, 3.3, 4.3)", .timeLimit(.minutes(2)))
 struct ReceptionClauseTests {
     @Test(
         """

@@ -3,7 +3,7 @@ import MQTTXBroker
 import NIOCore
 import Testing
 
-@Suite("Subscriptions, by clause (sections 3.8 to 3.11, 4.8)")
+@Suite("Subscriptions, by clause (sections 3.8 to 3.11, 4.8)", .timeLimit(.minutes(2)))
 struct SubscriptionClauseTests {
     @Test(
         """

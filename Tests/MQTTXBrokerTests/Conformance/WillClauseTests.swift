@@ -3,7 +3,7 @@ import MQTTXBroker
 import NIOCore
 import Testing
 
-@Suite("Wills, by clause (sections 3.1.2.5, 3.1.3.2)")
+@Suite("Wills, by clause (sections 3.1.2.5, 3.1.3.2)", .timeLimit(.minutes(2)))
 struct WillClauseTests {
     private static let payload = ByteBuffer(string: "gone")
 
