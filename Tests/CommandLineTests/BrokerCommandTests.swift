@@ -249,6 +249,16 @@ struct BrokerCommandTests {
         }
     }
 
+    @Test("Options come from a pipe as well")
+    func configPipe() async throws {
+        let broker = try RunningTool(["broker", "--config", "/dev/stdin"])
+        broker.write(Array("port: 0\n".utf8))
+        broker.closeInput()
+        #expect(await broker.nextLine()?.hasPrefix("listening on 127.0.0.1:") == true)
+        broker.terminate()
+        #expect(await broker.status() == 0)
+    }
+
     @Test(
         "A file with options that is none, or knows others, is one line and exit code 64",
         arguments: [

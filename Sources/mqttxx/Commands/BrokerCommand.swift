@@ -21,7 +21,7 @@ struct BrokerCommand: AsyncParsableCommand {
     @OptionGroup(title: "Access") var access: AccessOptions
     @OptionGroup(title: "Limits") var limits: LimitOptions
 
-    @Option(parsing: .unconditional, help: "A file with options: the names of the long flags, in YAML.")
+    @Option(parsing: .unconditional, help: "A file with options, or a pipe: the names of the long flags, in YAML.")
     var config: String?
 
     @Flag(name: .shortAndLong, help: "Say every packet on standard error, without payloads.")

@@ -22,12 +22,10 @@ enum ConfigFile {
     ///
     /// - Throws: `ValidationError` in one line for what is no such file. Whether an option exists is for the parser to say.
     static func options(_ path: String) throws -> [Option] {
-        let text: String
-        do {
-            text = try String(contentsOfFile: path, encoding: .utf8)
-        } catch {
-            throw ValidationError("cannot read \(path)")
-        }
+        // A pipe may be one as well.
+        guard let file = FileHandle(forReadingAtPath: path), let data = try? file.readToEnd() ?? Data(),
+            let text = String(validating: data, as: UTF8.self)
+        else { throw ValidationError("cannot read \(path)") }
         do {
             guard let node = try Yams.compose(yaml: text) else { return [] }
             guard let mapping = node.mapping else { throw ValidationError("\(path) must hold names and values") }
