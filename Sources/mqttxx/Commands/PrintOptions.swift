@@ -44,7 +44,7 @@ struct PrintOptions: ParsableArguments {
         if let format {
             layout = .format(format)
         } else if output == .json {
-            json.emptyPayload = ""
+            json.isMosquittos = false
             layout = .format(.json)
         } else {
             layout = verbose ? .topicAndPayload : .payload

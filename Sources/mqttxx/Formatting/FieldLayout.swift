@@ -52,9 +52,11 @@ struct FieldLayout: Sendable {
         fill(width > 0 ? bytes.prefix(width) : bytes, with: isZero ? "0" : " ", &result)
     }
 
+    /// As many whole bytes as the width has room for.
     func write(hexadecimal payload: ByteBuffer, _ digits: String, to result: inout ByteBuffer) {
         let digits = Array(digits.utf8)
-        let text = payload.readableBytesView.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        let bytes = payload.readableBytesView.prefix(width > 0 ? min(payload.readableBytes, width) / 2 : .max)
+        let text = bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
         fill(text[...], with: isZero ? "0" : " ", &result)
     }
 

@@ -4,8 +4,9 @@ import MQTTX
 struct MessageJSON: Sendable {
     /// Whether it is spread over several lines.
     var isPretty = false
-    /// What stands for an empty payload: mosquitto_sub has null.
-    var emptyPayload = JSONValue.null
+    /// Whether it is as mosquitto_sub has it: null for an empty payload, and user properties as members, of which several
+    /// may have one name. Otherwise they are an empty string and an array, of which no reader of JSON loses anything.
+    var isMosquittos = true
     /// The subscription identifier that the user has asked for. Those on the wire are the client's own.
     var identifier: Int?
 
@@ -13,14 +14,14 @@ struct MessageJSON: Sendable {
     func text(_ message: MQTTMessage, _ time: WallTime) -> String {
         var object = envelope(message, time)
         if message.payload.readableBytes == 0 {
-            object["payload"] = emptyPayload
+            object["payload"] = isMosquittos ? JSONValue.null : ""
         } else if let text = message.string {
             object["payload"] = .string(text)
         } else {
             object["payload"] = .binary(Array(message.payload.readableBytesView))
             object["payload-encoding"] = "base64"
         }
-        return written(object)
+        return written(object, message)
     }
 
     /// The payload as the JSON that it is; nil if it is none.
@@ -32,7 +33,7 @@ struct MessageJSON: Sendable {
             guard let value = try? JSONValue(jsonBytes: message.payload) else { return nil }
             object["payload"] = value
         }
-        return written(object)
+        return written(object, message)
     }
 
     func subscriptionIdentifier(_ message: MQTTMessage) -> Int? {
@@ -65,29 +66,26 @@ struct MessageJSON: Sendable {
         object["subscription-identifier"] = subscriptionIdentifier(message).map { .int(Int64($0)) }
         let user = properties.userProperties
         if !user.isEmpty {
-            // An array, since names may be there more than once.
-            object["user-properties"] = .array(user.map { .object([$0.name: .string($0.value)]) })
+            object[Self.userProperties] = .array(user.map { .object([$0.name: .string($0.value)]) })
         }
         return object
     }
 
-    private func written(_ object: JSONObject) -> String {
-        isPretty ? Self.pretty(.object(object), depth: 1) : JSONValue.object(object).description
+    private static let userProperties = "user-properties"
+
+    private func written(_ object: JSONObject, _ message: MQTTMessage) -> String {
+        let written = JSONNode.members(
+            object.map { member in
+                guard isMosquittos, member.key == "properties", case .object(let properties) = member.value else {
+                    return (member.key, .value(member.value))
+                }
+                return (member.key, .members(properties.map { ($0.key, node(of: $0, message)) }))
+            })
+        return isPretty ? written.pretty() : written.compact
     }
 
-    /// Members on lines of their own, indented by tabs.
-    private static func pretty(_ value: JSONValue, depth: Int) -> String {
-        let indent = String(repeating: "\t", count: depth)
-        switch value {
-        case .object(let object):
-            let members = object.map {
-                indent + JSONValue.string($0.key).description + ":\t" + pretty($0.value, depth: depth + 1)
-            }
-            return "{\n" + members.joined(separator: ",\n") + (members.isEmpty ? "" : "\n") + indent.dropFirst() + "}"
-        case .array(let array):
-            return "[" + array.map { pretty($0, depth: depth + 1) }.joined(separator: ", ") + "]"
-        default:
-            return value.description
-        }
+    private func node(of property: JSONObject.Entry, _ message: MQTTMessage) -> JSONNode {
+        guard property.key == Self.userProperties else { return .value(property.value) }
+        return .members(message.properties.userProperties.map { ($0.name, .value(.string($0.value))) })
     }
 }

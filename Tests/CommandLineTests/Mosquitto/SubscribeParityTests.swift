@@ -96,6 +96,10 @@ struct SubscribeParityTests {
                 let pair = try await MosquittoClients.subscribe(broker.arguments + arguments)
                 pair.expectAlike(line)
             }
+            for line in [["%j"], ["%j", "--pretty"]] {
+                let arguments = ["-t", "r/6", "-C", "1", "-V", "5", "-F"] + line
+                try await MosquittoClients.subscribe(broker.arguments + arguments).expectAlike(line)
+            }
             let time = try await MosquittoClients.subscribe(
                 broker.arguments + ["-t", "r/1", "-C", "1", "-F", "%I %U @H:@M:@S.@N"])
             let shapes = [time.ours, time.theirs].map { $0.output.replacing(/[0-9]/, with: "0") }
