@@ -62,6 +62,11 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
         context.writeAndFlush(wrapOutboundOut(bytes), promise: promise)
     }
 
+    /// Lets what comes next be acknowledged by TCP as soon as it is read; until something is written again.
+    package func acknowledgeQuickly() {
+        if let channel = context?.channel { SocketOptions.setQuickAck(channel) }
+    }
+
     /// Closes at once. ``PacketReceiver/connectionClosed(_:connection:)`` follows.
     package func close(_ error: (any Error)? = nil) {
         if failure == nil { failure = error }

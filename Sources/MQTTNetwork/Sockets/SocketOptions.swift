@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 import NIOPosix
 
 #if canImport(Glibc)
@@ -16,12 +16,13 @@ package enum SocketOptions {
     /// Reads before the event loop turns to other connections.
     static let readsPerTurn: UInt = 4
 
-    /// Asks the kernel to acknowledge what it received at once, for this time.
+    /// Asks the kernel to acknowledge what comes next as soon as it is read.
     ///
-    /// A peer that leaves Nagle's algorithm on waits for that acknowledgement before it sends its next small packet,
-    /// and the kernel may keep it back for 40 ms. The kernel forgets the request, so it is repeated after reads.
-    /// Without effect on systems other than Linux and on sockets other than TCP. Call it on the channel's event loop.
-    package static func setQuickAck(_ channel: any Channel) {
+    /// A peer that leaves Nagle's algorithm on waits for that acknowledgement before it sends its next small packet. After a write
+    /// the kernel may keep it back for 40 ms, so that it travels with the next one; so this is asked after writes. Asked
+    /// after reads, it is sent only once what was read has been dealt with. Without effect on systems other than Linux
+    /// and on sockets other than TCP. Call it on the channel's event loop.
+    static func setQuickAck(_ channel: any Channel) {
         #if os(Linux)
             try? channel.syncOptions?.setOption(.tcpOption(.init(rawValue: CInt(TCP_QUICKACK))), value: 1)
         #endif
@@ -64,9 +65,6 @@ package enum SocketOptions {
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
     }
 }
-
-/// See ``SocketOptions/setQuickAck(_:)``.
-package func setQuickAck(_ channel: any Channel) { SocketOptions.setQuickAck(channel) }
 
 extension Duration {
     /// In milliseconds, at least one and at most what a C `int` holds.

@@ -158,7 +158,6 @@ final class ClientConnection: PacketReceiver {
 
     func readCompleted(_ connection: PacketConnection) {
         keepAlive?.didRead()
-        let answers = acknowledgements.count
         takeAcknowledgements()
         guard isConnected, server != nil else { return }
         sendReady()
@@ -168,7 +167,6 @@ final class ClientConnection: PacketReceiver {
         // What tasks on the event loop answer to this goes into the same write.
         if core.executor.isBusy { core.outbox.flushSoon() } else { core.outbox.flush() }
         if !connection.isWritable, core.outbox.isBlocked { pause() }
-        if answers <= ClientCore.few, core.fewInFlight { core.quickAcknowledge(connection) }
     }
 
     func violated(_ error: MQTTXError, on connection: PacketConnection) {

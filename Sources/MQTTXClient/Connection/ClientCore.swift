@@ -45,8 +45,6 @@ final class ClientCore: Sendable {
     let shared: Mutex<Shared>
     let states = Broadcast<ConnectionState>(capacity: 1)
     let notices = Broadcast<Notice>(capacity: 1_000)
-    /// Calls of a higher layer that wait for a message.
-    let pendingCalls = Atomic<Int>(0)
     /// Whether the client identifier was made up here.
     let isIDGenerated: Bool
 
@@ -111,21 +109,7 @@ final class ClientCore: Sendable {
 
     // MARK: For the parts
 
-    var awaitsAnswer: Bool { outbox.awaitsAnswer || pendingCalls.load(ordering: .relaxed) > 0 }
-
-    /// Calls and messages in flight up to which everything can come to wait for a delayed TCP acknowledgement: a broker with
-    /// Nagle's algorithm on holds small packets back until then. With more, something is always on its way.
-    static let few = 24
-
-    /// Whether so little is in flight that a delayed TCP acknowledgement could hold up the broker.
-    var fewInFlight: Bool {
-        let calls = pendingCalls.load(ordering: .relaxed)
-        return calls + outbox.inFlightCount <= Self.few
-    }
-
-    func quickAcknowledge(_ connection: PacketConnection) {
-        if let channel = connection.channel { setQuickAck(channel) }
-    }
+    var awaitsAnswer: Bool { outbox.awaitsAnswer }
 
     func keepAliveTimeout(_ server: ServerCapabilities) -> Duration {
         min(config.operationTimeout, max(.seconds(1), .seconds(Int64(server.keepAlive))))

@@ -15,6 +15,12 @@ final class Outbox: Sendable {
     /// Above so many bytes of answers that the broker has not taken, nothing more is read that would lead to others.
     private let largestAnswers: Int
     private let nextWaiterID = Atomic<UInt64>(0)
+    /// Calls of a higher layer that wait for a message.
+    let pendingCalls = Atomic<Int>(0)
+
+    /// Calls and messages in flight up to which everything can come to wait for a delayed TCP acknowledgement: a broker with
+    /// Nagle's algorithm on holds small packets back until then. With more, something is always on its way.
+    private static let few = 24
 
     init(
         limits: QueueLimits, largestAnswers: Int, eventLoop: any EventLoop,
@@ -98,7 +104,8 @@ final class Outbox: Sendable {
         }
     }
 
-    var awaitsAnswer: Bool { state.withLock { $0.awaitsAnswer } }
+    /// Whether the broker owes us an answer, or a peer does.
+    var awaitsAnswer: Bool { state.withLock { $0.awaitsAnswer } || pendingCalls.load(ordering: .relaxed) > 0 }
 
     /// Whether the broker sends without taking what it is answered: then no more is read.
     var isBlocked: Bool { unreadAnswers > largestAnswers }
@@ -201,18 +208,19 @@ final class Outbox: Sendable {
     func flush(last: Disconnect? = nil) -> EventLoopFuture<Void>? {
         eventLoop.assertInEventLoop()
         let connection = isSealed.value ? nil : self.connection.value
-        let taken = state.withLock { state -> OutboxState.Write? in
+        let (taken, inFlight) = state.withLock { state -> (OutboxState.Write?, Int) in
             state.isFlushScheduled = false
-            guard connection != nil else { return nil }
+            guard connection != nil else { return (nil, 0) }
             if let last { state.write(.disconnect(last)) }
-            guard state.buffer.readableBytes > 0 else { return nil }
-            return state.takeBuffer()
+            guard state.buffer.readableBytes > 0 else { return (nil, 0) }
+            return (state.takeBuffer(), state.flight.count)
         }
         if last != nil { isSealed.value = true }
         guard let connection, let taken else { return nil }
         let promise = eventLoop.makePromise(of: Void.self)
         connection.write(taken.bytes, promise: promise)
         promise.futureResult.assumeIsolated().whenSuccess { self.written(taken, by: connection) }
+        if inFlight + pendingCalls.load(ordering: .relaxed) <= Self.few { connection.acknowledgeQuickly() }
         return promise.futureResult
     }
 
