@@ -197,7 +197,11 @@ final class Outbox: Sendable {
 
     /// Flushes when what the event loop has to do already is done.
     func flushSoon() {
-        if state.withLock({ Self.claimFlush(&$0) }) { scheduleFlush() }
+        let isScheduled = state.withLock { state in
+            defer { state.isFlushScheduled = true }
+            return state.isFlushScheduled
+        }
+        if !isScheduled { scheduleFlush() }
     }
 
     /// Hands the bytes of all packets so far to the socket.
@@ -212,15 +216,18 @@ final class Outbox: Sendable {
             state.isFlushScheduled = false
             guard connection != nil else { return (nil, 0) }
             if let last { state.write(.disconnect(last)) }
-            guard state.buffer.readableBytes > 0 else { return (nil, 0) }
-            return (state.takeBuffer(), state.flight.count)
+            return (state.buffer.readableBytes > 0 ? state.takeBuffer() : nil, state.flight.count)
         }
         if last != nil { isSealed.value = true }
-        guard let connection, let taken else { return nil }
+        guard let connection else { return nil }
+        // Also when nothing is written, for what was read: the kernel does not acknowledge every size of packet at the read.
+        defer {
+            if inFlight + pendingCalls.load(ordering: .relaxed) <= Self.few { connection.acknowledgeQuickly() }
+        }
+        guard let taken else { return nil }
         let promise = eventLoop.makePromise(of: Void.self)
         connection.write(taken.bytes, promise: promise)
         promise.futureResult.assumeIsolated().whenSuccess { self.written(taken, by: connection) }
-        if inFlight + pendingCalls.load(ordering: .relaxed) <= Self.few { connection.acknowledgeQuickly() }
         return promise.futureResult
     }
 
