@@ -19,9 +19,7 @@ package enum Listener {
         let bootstrap = SocketOptions.apply(to: ServerBootstrap(group: group), endpoint: target.endpoint)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    // Out of file descriptors is no reason to stop listening, nor to spin.
-                    let backOff = AcceptBackoffHandler(shouldForwardIOErrorCaught: false) { _ in .milliseconds(250) }
-                    try channel.pipeline.syncOperations.addHandler(backOff)
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause())
                 }
             }
             .childChannelInitializer { channel in

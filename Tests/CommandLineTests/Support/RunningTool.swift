@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import Testing
 
 @testable import mqttxx
 
@@ -51,6 +52,15 @@ final class RunningTool: Sendable {
     func terminate() { process.signal(SIGTERM) }
     func hangUp() { process.signal(SIGHUP) }
     func kill() { process.kill() }
+
+    /// What it has used of the processors so far.
+    func processorTime() throws -> Duration {
+        let text = try String(contentsOfFile: "/proc/\(process.id)/stat", encoding: .utf8)
+        // After the name in parentheses: the state is the first, user and system time are the 12th and 13th.
+        let fields = text[text.index(after: try #require(text.lastIndex(of: ")")))...].split(separator: " ")
+        let ticks = try #require(Int(fields[11])) + #require(Int(fields[12]))
+        return .milliseconds(ticks * 1000 / Int(sysconf(Int32(_SC_CLK_TCK))))
+    }
 
     /// Waits for the end and gives the exit status.
     func status() async -> Int32 { await result().status }
