@@ -40,7 +40,7 @@ final class LoopExecutor: TaskExecutor {
         let executor = asUnownedTaskExecutor()
         let count = state.withLock { $0.jobs.count }
         // What half of them send goes out while the others run: else the broker would wait for us, and then we for it.
-        let share = min(max(count / 2, 4), 32)
+        let share = min(max(count / 2, 16), 64)
         for number in 1...count {
             guard let job = state.withLock({ $0.jobs.popFirst() }) else { break }
             job.runSynchronously(on: executor)
