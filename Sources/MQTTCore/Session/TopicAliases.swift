@@ -51,7 +51,7 @@ package struct OutgoingTopicAliases: Sendable {
         guard maximum > 0 else { return (nil, true) }
         if let known = aliases[topic] {
             // Strings that look the same are equal in Swift, but are two topics in MQTT.
-            return known.topic.utf8.elementsEqual(topic.utf8) ? (known.alias, false) : (nil, true)
+            return known.topic.hasSameBytes(as: topic) ? (known.alias, false) : (nil, true)
         }
         guard aliases.count < maximum, bytes + topic.utf8.count <= Self.maximumBytes else { return (nil, true) }
         bytes += topic.utf8.count

@@ -7,6 +7,8 @@ internal import Synchronization
 final class Inbox: Sendable {
     private struct State {
         var topic: String?
+        /// Whose identifier the topic goes by; nil for one that was chosen.
+        var clientID: String?
         var isChosen = false
         var subscription: Subscription?
     }
@@ -28,13 +30,13 @@ final class Inbox: Sendable {
         try state.withLock { state throws(MQTTXError) in
             if let topic = state.topic {
                 // Compared without making the topic anew: this is on the way of every call.
-                if state.isChosen || topic.utf8.dropFirst(Self.prefix.utf8.count).elementsEqual(clientID.utf8) {
+                if state.isChosen || state.clientID?.hasSameBytes(as: clientID) == true {
                     return (topic, state.subscription)
                 }
             }
             let topic = Self.prefix + clientID
             let subscription = try subscribe(topic)
-            state = State(topic: topic, subscription: subscription)
+            state = State(topic: topic, clientID: clientID, subscription: subscription)
             return (topic, subscription)
         }
     }

@@ -65,12 +65,12 @@ final class PendingCalls: Sendable {
         await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 let outcome = state.withLock { state -> Outcome? in
-                    guard let call = state.calls[id] else { return .cancelled }
-                    if let outcome = call.outcome {
-                        state.calls[id] = nil
+                    guard let index = state.calls.index(forKey: id) else { return .cancelled }
+                    if let outcome = state.calls.values[index].outcome {
+                        state.calls.remove(at: index)
                         return outcome
                     }
-                    state.calls[id]?.continuation = continuation
+                    state.calls.values[index].continuation = continuation
                     return nil
                 }
                 if let outcome { continuation.resume(returning: outcome) }

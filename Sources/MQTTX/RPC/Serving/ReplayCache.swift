@@ -7,6 +7,19 @@ struct ReplayCache {
     struct Key: Hashable, Sendable {
         let requestID: String
         let replyTo: String
+        /// Computed once: a request is looked up, noted, ended and forgotten.
+        private let hash: Int
+
+        init(requestID: String, replyTo: String) {
+            self.requestID = requestID
+            self.replyTo = replyTo
+            var hasher = Hasher()
+            hasher.combine(requestID)
+            hasher.combine(replyTo)
+            hash = hasher.finalize()
+        }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(hash) }
     }
 
     /// A response as it was sent.

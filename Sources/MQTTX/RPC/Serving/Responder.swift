@@ -32,6 +32,9 @@ final class Responder: Sendable {
     private let coder: MessageCoder
     private let limit: Int
     private let executor: (any TaskExecutor)?
+    // Of the client's configuration, which is a large value to copy for every answer.
+    private let largestPayload: Int
+    private let logger: Logger
     private let authCallback: RPCAuthCallback?
     private let state: Mutex<State>
 
@@ -40,6 +43,8 @@ final class Responder: Sendable {
         self.coder = coder
         limit = max(0, config.maxConcurrentRequests)
         executor = config.taskExecutor
+        largestPayload = client.config.maxPayloadSize
+        logger = client.config.logger
         self.authCallback = authCallback
         state = Mutex(State(replay: ReplayCache(config)))
     }
@@ -153,7 +158,7 @@ final class Responder: Sendable {
         do {
             return try await authCallback(request.callerID, request.method, request)
         } catch {
-            client?.config.logger.debug(
+            logger.debug(
                 "the permission check threw", metadata: ["method": "\(request.method)", "error": "\(error)"])
             return false
         }
@@ -167,18 +172,17 @@ final class Responder: Sendable {
     ) -> ReplayCache.Answer? {
         do throws(MQTTXError) {
             let answer = try encode(outcome, request, form)
-            let limit = client?.config.maxPayloadSize ?? .max
-            guard answer.payload.readableBytes <= limit else {
+            guard answer.payload.readableBytes <= largestPayload else {
                 throw MQTTXError(
                     .payloadTooLarge,
-                    "the response has \(answer.payload.readableBytes) bytes; at most \(limit) are allowed")
+                    "the response has \(answer.payload.readableBytes) bytes; at most \(largestPayload) are allowed")
             }
             return answer
         } catch {
             if case .result = outcome, let answer = try? encode(.error(error.description), request, form) {
                 return answer
             }
-            client?.config.logger.error("a response can't be encoded", metadata: ["error": "\(error)"])
+            logger.error("a response can't be encoded", metadata: ["error": "\(error)"])
             return nil
         }
     }
@@ -222,7 +226,7 @@ final class Responder: Sendable {
     }
 
     private func unsent(_ error: any Error, _ topic: String) {
-        client?.config.logger.warning(
+        logger.warning(
             "a response could not be sent", metadata: ["topic": "\(topic)", "error": "\(error)"])
         client?.reportIgnored(topic: topic, reason: "a response could not be sent: \(error)")
     }
