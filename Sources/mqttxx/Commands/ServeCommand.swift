@@ -47,10 +47,12 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         try await endingOnSignals {
             try await connection.withClient(reconnects: true) { client in
+                // Starting a command takes its time; echoing does not.
+                let executor = exec.isEmpty ? client.taskExecutor : nil
                 let manager = try await ConventionalRPCManager(
                     client, myTopic: topic, group: group,
                     config: RPCConfig(
-                        maxConcurrentRequests: maxRequests.count, form: rpc.form, taskExecutor: client.taskExecutor),
+                        maxConcurrentRequests: maxRequests.count, form: rpc.form, taskExecutor: executor),
                     codec: rpc.messageCodec, authCallback: authCallback, register: register)
                 try StandardOutput.write(line: "serving \(topic)")
                 do {
