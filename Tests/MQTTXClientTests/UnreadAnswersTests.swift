@@ -66,8 +66,9 @@ struct UnreadAnswersTests {
             await connection.close()
             await sending.value
             let largest = await watching.value
-            // One turn of reading more may be in.
-            #expect(largest > Self.limit && largest < 8 * Self.limit, "\(largest)")
+            // A quarter of a mebibyte each may be in: a write that the socket took in part, what makes it take no more, and one
+            // turn of reading.
+            #expect(largest > Self.limit && largest <= 12 * Self.limit, "\(largest)")
             await client.disconnect()
         }
     }

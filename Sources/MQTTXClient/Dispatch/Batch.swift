@@ -12,6 +12,7 @@ final class Batch: @unchecked Sendable {
     /// Whether a subscription identifier chose the handlers among those of the topic.
     @exclusivity(unchecked)
     private(set) var isChosen = false
+    @exclusivity(unchecked)
     private var pin: ReadPin?
     @exclusivity(unchecked)
     private var messages = Batch.memory(smallestCapacity)
@@ -47,9 +48,9 @@ final class Batch: @unchecked Sendable {
         self.pin = pin
     }
 
-    /// Whether a message may follow those that are here.
-    func takes(owed ticket: IncomingFlight.Ticket?, chosen: [HandlerEntry]?) -> Bool {
-        guard (ticket == nil) == tickets.isEmpty, isChosen == (chosen != nil) else { return false }
+    /// Whether a message may follow those that are here: it lies in the same memory and is for the same handlers.
+    func takes(owed ticket: IncomingFlight.Ticket?, chosen: [HandlerEntry]?, pin: ReadPin?) -> Bool {
+        guard self.pin === pin, (ticket == nil) == tickets.isEmpty, isChosen == (chosen != nil) else { return false }
         guard let chosen else { return true }
         return chosen.elementsEqual(handlers, by: ===)
     }

@@ -22,6 +22,8 @@ package final class Inbound {
 
     private static let largestLaneCount = 8_192
     private static let largestParkedCount = 10_000
+    /// Messages that are handed over before the next read of the same turn is looked at.
+    private static let worthwhile = 16
     private static let parkingTime = Duration.seconds(30)
 
     let registry: SubscriptionRegistry
@@ -54,6 +56,9 @@ package final class Inbound {
     private var pin: ReadPin?
     @exclusivity(unchecked)
     private var pinnedRead: UInt64 = 0
+    /// Messages since the last hand-over.
+    @exclusivity(unchecked)
+    private var received = 0
     private var parked = Deque<Parked>()
     private var parkedBytes = 0
     @exclusivity(unchecked)
@@ -161,20 +166,21 @@ package final class Inbound {
         to lane: TopicLane, isApart: Bool, _ connection: PacketConnection
     ) {
         if connection.bytesRead != pinnedRead {
-            handOver()
+            // Workers begin with what there is; for few messages, which are large, it is not worth waking them.
+            if received >= Self.worthwhile { handOver() }
             pinnedRead = connection.bytesRead
             pin = ReadPin(bytes: connection.readCapacity, account: bounds.pinned)
         }
-        if isApart { handOver() }
+        let pin = isApart ? ReadPin(bytes: message.publish.payload.storageCapacity, account: bounds.pinned) : pin
         let batch: Batch
-        if let open = lane.incoming, open.takes(owed: ticket, chosen: chosen) {
+        if let open = lane.incoming, open.takes(owed: ticket, chosen: chosen, pin: pin) {
             batch = open
         } else {
-            let memory = message.publish.payload.storageCapacity
-            batch = open(lane, chosen, isApart ? ReadPin(bytes: memory, account: bounds.pinned) : pin)
+            batch = open(lane, chosen, pin)
         }
         batch.append(message, owed: ticket)
-        if isApart || batch.isFull { handOver() }
+        received += 1
+        if batch.isFull { handOver() }
     }
 
     /// Opens a new batch for a lane.
@@ -226,6 +232,7 @@ package final class Inbound {
     }
 
     private func handOver() {
+        received = 0
         guard !touched.isEmpty else { return }
         dispatch.append(touched, spares: &spares)
         touched.removeAll(keepingCapacity: true)
