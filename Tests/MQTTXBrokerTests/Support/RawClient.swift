@@ -75,7 +75,7 @@ final class RawClient: Sendable {
 
     func send(bytes: [UInt8]) async throws { try await send(bytes: ByteBuffer(bytes: bytes)) }
 
-    /// The next packet; throws when the connection closes, or after ten seconds.
+    /// The next packet; throws when the connection closes, or after half a minute.
     func receive() async throws -> Packet {
         guard let packet = try await next() else { throw RawClientError.closed }
         return packet
@@ -83,7 +83,7 @@ final class RawClient: Sendable {
 
     /// The next packet, or nil when the connection has closed.
     func next() async throws -> Packet? {
-        let timeout = channel.eventLoop.scheduleTask(in: .seconds(10)) { self.inbox.fail(RawClientError.timeout) }
+        let timeout = channel.eventLoop.scheduleTask(in: .seconds(30)) { self.inbox.fail(RawClientError.timeout) }
         defer { timeout.cancel() }
         return try await inbox.next(on: channel.eventLoop).get()
     }
