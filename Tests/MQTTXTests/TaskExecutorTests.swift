@@ -99,10 +99,12 @@ import Testing
             let (topic, asked) = (TestBroker.topic(), Gate())
             try await broker.connect().subscribe(topic) { (_: MQTTMessage) in asked.open() }
             let rpc = RPCManager(client)
+            // Cancelled and awaited below.
             let cancelled = Task(executorPreference: client.taskExecutor) { try await rpc.call(topic, "m") }
             await asked.wait()
             cancelled.cancel()
             await #expect(throws: CancellationError.self) { try await cancelled.value }
+            // Ends with the connection; awaited below.
             let cut = Task(executorPreference: client.taskExecutor) {
                 await error { try await rpc.call(topic, "m") }?.code
             }

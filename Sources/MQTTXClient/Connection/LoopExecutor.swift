@@ -41,10 +41,10 @@ final class LoopExecutor: TaskExecutor {
         let count = state.withLock { $0.jobs.count }
         // What half of them send goes out while the others run: else the broker would wait for us, and then we for it.
         let share = min(max(count / 2, 16), 64)
-        for number in 1...count {
+        for number in 0..<count {
             guard let job = state.withLock({ $0.jobs.popFirst() }) else { break }
             job.runSynchronously(on: executor)
-            if number.isMultiple(of: share) { outbox.flush() }
+            if (number + 1).isMultiple(of: share) { outbox.flush() }
         }
         let isDone = state.withLock { state in
             state.isScheduled = !state.jobs.isEmpty

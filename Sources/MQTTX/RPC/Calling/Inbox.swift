@@ -9,15 +9,16 @@ final class Inbox: Sendable {
         var topic: String?
         /// Whose identifier the topic goes by; nil for one that was chosen.
         var clientID: String?
-        var isChosen = false
         var subscription: Subscription?
+
+        var isChosen: Bool { topic != nil && clientID == nil }
     }
 
     private let state = Mutex(State())
 
     /// The topic that was chosen, whose subscription may be somebody else's.
     func choose(_ topic: String, _ subscription: Subscription?) {
-        state.withLock { $0 = State(topic: topic, isChosen: true, subscription: subscription) }
+        state.withLock { $0 = State(topic: topic, subscription: subscription) }
     }
 
     /// The topic chosen, or nil if it goes by the client's identifier.
