@@ -52,7 +52,7 @@ let package = Package(
                 .product(name: "NIOExtras", package: "swift-nio-extras"),
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
-                logging,
+                collections, logging,
             ],
             swiftSettings: settings),
         .target(

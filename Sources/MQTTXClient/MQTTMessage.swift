@@ -4,7 +4,7 @@ public import NIOCore
 /// A message that came from the broker.
 public struct MQTTMessage: Sendable {
     // As it was decoded, so that it is moved on its way and never put together anew.
-    let publish: Publish
+    @usableFromInline let publish: Publish
     let acknowledger: Acknowledger?
 
     init(_ publish: consuming Publish, acknowledger: Acknowledger? = nil) {
@@ -13,17 +13,17 @@ public struct MQTTMessage: Sendable {
     }
 
     /// The topic it was published to.
-    public var topic: String { publish.topic }
+    @inlinable public var topic: String { publish.topic }
     /// The payload. It may share memory with other messages that came in the same read; copy it to keep it for long.
-    public var payload: ByteBuffer { publish.payload }
+    @inlinable public var payload: ByteBuffer { publish.payload }
     /// The QoS it came with: the lower of publisher's and subscription's.
-    public var qos: QoS { publish.qos }
+    @inlinable public var qos: QoS { publish.qos }
     /// Whether the broker had kept it from before the subscription (or, with *retain as published*, as it was sent).
-    public var retain: Bool { publish.retain }
+    @inlinable public var retain: Bool { publish.retain }
     /// Whether the broker had sent it before.
-    public var dup: Bool { publish.dup }
+    @inlinable public var dup: Bool { publish.dup }
     /// MQTT 5.0 properties: response topic, correlation data, user properties, content type, expiry.
-    public var properties: Properties { publish.properties }
+    @inlinable public var properties: Properties { publish.properties }
     /// The packet identifier it came with; nil at QoS 0.
     public var packetID: UInt16? { publish.qos == .atMostOnce ? nil : publish.packetID }
 

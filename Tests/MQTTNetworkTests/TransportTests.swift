@@ -76,6 +76,29 @@ struct TransportTests {
         }
     }
 
+    @Test("what was received stays as it came while more is read into the memory around it")
+    func heldPayloads() async throws {
+        try await TestListener.with(.loopback()) { listener in
+            let client = try await dial(DialTarget(endpoint: listener.endpoint))
+            let server = try #require(await listener.accept())
+            var held: [(size: Int, payload: ByteBuffer)] = []
+            for round in 0..<60 {
+                // Small ones in between, and a change of what is usual now and then.
+                let sizes = (0..<10).map { round % 15 < 5 ? round + $0 : ((round * 10 + $0) &* 7_919) % 200_000 }
+                for size in sizes { server.send(Self.publish(size: size)) }
+                var left = sizes[...]
+                while let size = left.first, let event = await client.next() {
+                    guard case .received(.packet(.publish(let publish))) = event else { continue }
+                    held.append((size, publish.payload))
+                    left.removeFirst()
+                }
+                if held.count > 40 { held.removeSubrange(0..<(round % 37)) }
+            }
+            for (size, payload) in held { #expect(payload == Self.payload(size: size), "\(size) bytes") }
+            client.close()
+        }
+    }
+
     @Test("packets pass over IPv6")
     func ipv6() async throws {
         let target = ListenTarget(endpoint: .tcp(host: "::1", port: 0), tls: Self.serverTLS)

@@ -55,6 +55,40 @@ struct PublishTests {
         }
     }
 
+    @Test("What is for the server stays there, wherever it stands among the properties [MQTT-3.3.2-6]")
+    func propertiesForTheServer() async throws {
+        let alias: [UInt8] = [0x23, 0, 1]
+        let expiry: [UInt8] = [0x02, 0, 0, 0, 100]
+        let contentType: [UInt8] = [0x03, 0, 1, 0x63]
+        let user: [UInt8] = [0x26, 0, 1, 0x6E, 0, 1, 0x76]
+        let orders = [
+            [alias, expiry, contentType, user], [expiry, contentType, user, alias], [contentType, alias, user, expiry],
+            [user, contentType, expiry, alias], [expiry, alias], [alias, contentType], [user, alias], [alias],
+            [contentType, user],
+        ]
+        try await withBroker { broker in
+            let subscriber = try await RawClient.connect(broker)
+            try await subscriber.subscribe("t")
+            let publisher = try await RawClient.connect(broker)
+            for order in orders {
+                let section = order.flatMap(\.self)
+                // Twice: properties seen lately are known by their bytes.
+                for _ in 0..<2 {
+                    let body: [UInt8] = [0, 1, 0x74, UInt8(section.count)] + section + [0x70]
+                    try await publisher.send(bytes: [0x30, UInt8(body.count)] + body)
+                    let message = try await subscriber.message()
+                    let properties = message.properties
+                    #expect(message.text == "p")
+                    #expect(properties.topicAlias == nil)
+                    #expect(properties.contentType == (order.contains(contentType) ? "c" : nil))
+                    #expect(properties.userProperties == (order.contains(user) ? [UserProperty("n", "v")] : []))
+                    #expect((properties.messageExpiryInterval != nil) == order.contains(expiry))
+                    #expect(properties.messageExpiryInterval ?? 100 <= 100)
+                }
+            }
+        }
+    }
+
     @Test("What is left of the expiry interval goes on, and what has expired does not [MQTT-3.3.2-5, -6]")
     func messageExpiry() async throws {
         try await withBroker { broker in

@@ -42,6 +42,24 @@ extension ByteCursor {
         case .subscriptionIdentifier:
             let value = UInt32(try readVariableByteInteger("subscription identifier"))
             fields.subscriptionIdentifiers.append(try checked(id, value))
+        case .topicAlias: fields.topicAlias = try readTwoBytes(id)
+        case .userProperty:
+            let name = try readString("user property's name")
+            fields.userProperties.append(UserProperty(name, try readString("user property's value")))
+        default:
+            try fields.withControl { (values) throws(MQTTXError) in
+                try readProperty(id, into: &values, slicing: buffer)
+            }
+        }
+    }
+
+    private mutating func readProperty(
+        _ id: PropertyID, into fields: inout Properties.Control.Values, slicing buffer: borrowing ByteBuffer
+    ) throws(MQTTXError) {
+        switch id {
+        case .payloadFormatIndicator, .messageExpiryInterval, .contentType, .responseTopic, .correlationData,
+            .subscriptionIdentifier, .topicAlias, .userProperty:
+            break
         case .sessionExpiryInterval: fields.sessionExpiryInterval = try readFourBytes(id)
         case .assignedClientIdentifier: fields.assignedClientIdentifier = try readString("assigned client identifier")
         case .serverKeepAlive: fields.serverKeepAlive = try readTwoBytes(id)
@@ -55,12 +73,8 @@ extension ByteCursor {
         case .reasonString: fields.reasonString = try readString("reason string")
         case .receiveMaximum: fields.receiveMaximum = try readTwoBytes(id)
         case .topicAliasMaximum: fields.topicAliasMaximum = try readTwoBytes(id)
-        case .topicAlias: fields.topicAlias = try readTwoBytes(id)
         case .maximumQoS: fields.maximumQoS = try readByte(id)
         case .retainAvailable: fields.retainAvailable = try readByte(id)
-        case .userProperty:
-            let name = try readString("user property's name")
-            fields.userProperties.append(UserProperty(name, try readString("user property's value")))
         case .maximumPacketSize: fields.maximumPacketSize = try readFourBytes(id)
         case .wildcardSubscriptionAvailable: fields.wildcardSubscriptionAvailable = try readByte(id)
         case .subscriptionIdentifierAvailable: fields.subscriptionIdentifierAvailable = try readByte(id)

@@ -21,30 +21,35 @@ extension ByteWriter {
             writeVariableByteInteger(Int(identifier))
         }
         if !ignoringTopicAlias { number(.topicAlias, storage.fields.topicAlias) }
-        number(.sessionExpiryInterval, storage.fields.sessionExpiryInterval)
-        string(.assignedClientIdentifier, storage.fields.assignedClientIdentifier)
-        number(.serverKeepAlive, storage.fields.serverKeepAlive)
-        string(.authenticationMethod, storage.fields.authenticationMethod)
-        binary(.authenticationData, storage.fields.authenticationData)
-        number(.requestProblemInformation, storage.fields.requestProblemInformation)
-        number(.willDelayInterval, storage.fields.willDelayInterval)
-        number(.requestResponseInformation, storage.fields.requestResponseInformation)
-        string(.responseInformation, storage.fields.responseInformation)
-        string(.serverReference, storage.fields.serverReference)
-        string(.reasonString, storage.fields.reasonString)
-        number(.receiveMaximum, storage.fields.receiveMaximum)
-        number(.topicAliasMaximum, storage.fields.topicAliasMaximum)
-        number(.maximumQoS, storage.fields.maximumQoS)
-        number(.retainAvailable, storage.fields.retainAvailable)
-        number(.maximumPacketSize, storage.fields.maximumPacketSize)
-        number(.wildcardSubscriptionAvailable, storage.fields.wildcardSubscriptionAvailable)
-        number(.subscriptionIdentifierAvailable, storage.fields.subscriptionIdentifierAvailable)
-        number(.sharedSubscriptionAvailable, storage.fields.sharedSubscriptionAvailable)
         for property in storage.fields.userProperties {
             write(PropertyID.userProperty.rawValue)
             writeString(property.name)
             writeString(property.value)
         }
+        if let control = storage.fields.control { write(control.values) }
+    }
+
+    @inline(never)
+    private mutating func write(_ control: Properties.Control.Values) {
+        number(.sessionExpiryInterval, control.sessionExpiryInterval)
+        string(.assignedClientIdentifier, control.assignedClientIdentifier)
+        number(.serverKeepAlive, control.serverKeepAlive)
+        string(.authenticationMethod, control.authenticationMethod)
+        binary(.authenticationData, control.authenticationData)
+        number(.requestProblemInformation, control.requestProblemInformation)
+        number(.willDelayInterval, control.willDelayInterval)
+        number(.requestResponseInformation, control.requestResponseInformation)
+        string(.responseInformation, control.responseInformation)
+        string(.serverReference, control.serverReference)
+        string(.reasonString, control.reasonString)
+        number(.receiveMaximum, control.receiveMaximum)
+        number(.topicAliasMaximum, control.topicAliasMaximum)
+        number(.maximumQoS, control.maximumQoS)
+        number(.retainAvailable, control.retainAvailable)
+        number(.maximumPacketSize, control.maximumPacketSize)
+        number(.wildcardSubscriptionAvailable, control.wildcardSubscriptionAvailable)
+        number(.subscriptionIdentifierAvailable, control.subscriptionIdentifierAvailable)
+        number(.sharedSubscriptionAvailable, control.sharedSubscriptionAvailable)
     }
 
     @inline(__always)

@@ -73,38 +73,39 @@ private struct PropertyCounter {
             size += try EncodedSize.string(property.name, "user property's name")
             size += try EncodedSize.string(property.value, "user property's value")
         }
-        try string(.reasonString, storage.fields.reasonString, "reason string")
-        try addRare(storage)
+        guard allowed != .subscribe || storage.fields.subscriptionIdentifiers.count <= 1 else {
+            throw .notEncodable("SUBSCRIBE takes one subscription identifier")
+        }
+        if let control = storage.fields.control { try add(control.values) }
         if let topic = storage.fields.responseTopic, topic.withBytes({ TopicName.hasWildcard($0) }) {
             throw .invalidTopicName("response topic '\(topic)' contains a wildcard")
         }
     }
 
-    private mutating func addRare(_ storage: Properties.Storage) throws(MQTTXError) {
-        try number(.sessionExpiryInterval, storage.fields.sessionExpiryInterval)
-        try string(.assignedClientIdentifier, storage.fields.assignedClientIdentifier, "assigned client identifier")
-        try number(.serverKeepAlive, storage.fields.serverKeepAlive)
-        try string(.authenticationMethod, storage.fields.authenticationMethod, "authentication method")
-        try binary(.authenticationData, storage.fields.authenticationData, "authentication data")
-        guard storage.fields.authenticationData == nil || storage.fields.authenticationMethod != nil else {
+    @inline(never)
+    private mutating func add(_ control: Properties.Control.Values) throws(MQTTXError) {
+        try string(.reasonString, control.reasonString, "reason string")
+        try number(.sessionExpiryInterval, control.sessionExpiryInterval)
+        try string(.assignedClientIdentifier, control.assignedClientIdentifier, "assigned client identifier")
+        try number(.serverKeepAlive, control.serverKeepAlive)
+        try string(.authenticationMethod, control.authenticationMethod, "authentication method")
+        try binary(.authenticationData, control.authenticationData, "authentication data")
+        guard control.authenticationData == nil || control.authenticationMethod != nil else {
             throw .notEncodable("authentication data without an authentication method")
         }
-        try number(.requestProblemInformation, storage.fields.requestProblemInformation)
-        try number(.willDelayInterval, storage.fields.willDelayInterval)
-        try number(.requestResponseInformation, storage.fields.requestResponseInformation)
-        try string(.responseInformation, storage.fields.responseInformation, "response information")
-        try string(.serverReference, storage.fields.serverReference, "server reference")
-        try number(.receiveMaximum, storage.fields.receiveMaximum)
-        try number(.topicAliasMaximum, storage.fields.topicAliasMaximum)
-        try number(.maximumQoS, storage.fields.maximumQoS)
-        try number(.retainAvailable, storage.fields.retainAvailable)
-        try number(.maximumPacketSize, storage.fields.maximumPacketSize)
-        try number(.wildcardSubscriptionAvailable, storage.fields.wildcardSubscriptionAvailable)
-        try number(.subscriptionIdentifierAvailable, storage.fields.subscriptionIdentifierAvailable)
-        try number(.sharedSubscriptionAvailable, storage.fields.sharedSubscriptionAvailable)
-        guard allowed != .subscribe || storage.fields.subscriptionIdentifiers.count <= 1 else {
-            throw .notEncodable("SUBSCRIBE takes one subscription identifier")
-        }
+        try number(.requestProblemInformation, control.requestProblemInformation)
+        try number(.willDelayInterval, control.willDelayInterval)
+        try number(.requestResponseInformation, control.requestResponseInformation)
+        try string(.responseInformation, control.responseInformation, "response information")
+        try string(.serverReference, control.serverReference, "server reference")
+        try number(.receiveMaximum, control.receiveMaximum)
+        try number(.topicAliasMaximum, control.topicAliasMaximum)
+        try number(.maximumQoS, control.maximumQoS)
+        try number(.retainAvailable, control.retainAvailable)
+        try number(.maximumPacketSize, control.maximumPacketSize)
+        try number(.wildcardSubscriptionAvailable, control.wildcardSubscriptionAvailable)
+        try number(.subscriptionIdentifierAvailable, control.subscriptionIdentifierAvailable)
+        try number(.sharedSubscriptionAvailable, control.sharedSubscriptionAvailable)
     }
 
     private func check(_ id: PropertyID, _ value: UInt32) throws(MQTTXError) {

@@ -172,10 +172,18 @@ extension PacketParser {
         }
         if let known = propertyCache.properties(at: &cursor) { return known }
         let start = cursor.offset
-        let properties = try cursor.readProperties(.publish, slicing: buffer)
+        var properties = try cursor.readProperties(.publish, slicing: buffer)
         try checkPublish(properties)
+        if role == .server { properties.section = section(start..<cursor.offset, of: buffer) }
         propertyCache.insert(properties, UnsafeRawBufferPointer(rebasing: cursor.bytes[start..<cursor.offset]))
         return properties
+    }
+
+    /// The bytes after the length that a section starts with.
+    private func section(_ range: Range<Int>, of buffer: borrowing ByteBuffer) -> ByteBuffer? {
+        var section = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count)
+        while let byte = section?.readInteger(as: UInt8.self), byte >= 0x80 {}
+        return section
     }
 
     private func checkPublish(_ properties: Properties) throws(MQTTXError) {

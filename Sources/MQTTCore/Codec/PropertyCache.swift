@@ -1,3 +1,5 @@
+internal import NIOCore
+
 /// PUBLISH properties seen lately by their bytes: a broker sends the same subscription identifier with every message, and
 /// the same content type; sharing the value costs neither parsing nor allocation.
 struct PropertyCache {
@@ -27,6 +29,9 @@ struct PropertyCache {
     /// Remembers properties by their length and bytes, unless they are long or hold on to a read buffer.
     mutating func insert(_ properties: Properties, _ bytes: UnsafeRawBufferPointer) {
         guard bytes.count <= Self.longestCached, properties.correlationData == nil else { return }
+        var properties = properties
+        // Not shared with anyone yet.
+        if let section = properties.section { properties.section = ByteBuffer(bytes: section.readableBytesView) }
         if slots.isEmpty { slots = Array(repeating: Slot(bytes: [], properties: .init()), count: Self.slotCount) }
         let index = Int(truncatingIfNeeded: bytes.quickHash()) & (Self.slotCount - 1)
         slots[index] = Slot(bytes: Array(bytes), properties: properties)

@@ -30,8 +30,16 @@ public struct Properties: Sendable {
             } else if !isKnownUniquelyReferenced(&storage) {
                 storage = Storage(storage!.fields)
             }
+            storage!.section = nil
             yield &storage!.fields
         }
+    }
+
+    /// The bytes that a server read these properties from, without their length: what it passes on as it is. Nil once
+    /// something has been changed, and where nobody passes anything on.
+    package internal(set) var section: ByteBuffer? {
+        get { storage?.section }
+        set { storage?.section = newValue }
     }
 
     // Immutable once shared: `fields` copies before it writes, hence unchecked.
@@ -39,10 +47,13 @@ public struct Properties: Sendable {
     final class Storage: @unchecked Sendable {
         @exclusivity(unchecked)
         @usableFromInline var fields: Fields
+        @exclusivity(unchecked)
+        var section: ByteBuffer?
 
         init(_ fields: Fields = Fields()) { self.fields = fields }
     }
 
+    /// What messages carry, and apart from it what only other packets do: a message is spared the latter.
     @usableFromInline
     package struct Fields: Equatable, Sendable {
         package var payloadFormatIndicator: UInt8?
@@ -50,37 +61,32 @@ public struct Properties: Sendable {
         package var contentType: String?
         package var responseTopic: String?
         package var correlationData: ByteBuffer?
-        package var sessionExpiryInterval: UInt32?
-        package var assignedClientIdentifier: String?
-        package var serverKeepAlive: UInt16?
-        package var authenticationMethod: String?
-        package var authenticationData: ByteBuffer?
-        package var requestProblemInformation: UInt8?
-        package var willDelayInterval: UInt32?
-        package var requestResponseInformation: UInt8?
-        package var responseInformation: String?
-        package var serverReference: String?
-        package var reasonString: String?
-        package var receiveMaximum: UInt16?
-        package var topicAliasMaximum: UInt16?
         package var topicAlias: UInt16?
-        package var maximumQoS: UInt8?
-        package var retainAvailable: UInt8?
-        package var maximumPacketSize: UInt32?
-        package var wildcardSubscriptionAvailable: UInt8?
-        package var subscriptionIdentifierAvailable: UInt8?
-        package var sharedSubscriptionAvailable: UInt8?
         package var subscriptionIdentifiers: [UInt32] = []
         package var userProperties: [UserProperty] = []
+        /// Nil as long as none is set. Apart, so that a message has little to copy and to let go of.
+        private(set) var control: Control?
 
         @usableFromInline
         package init() {}
 
+        mutating func withControl<Failure>(
+            _ body: (inout Control.Values) throws(Failure) -> Void
+        ) throws(Failure) {
+            var values = control?.values ?? Control.Values()
+            try body(&values)
+            control = Control(values)
+        }
+
         /// Whether nothing is set. Looks first at what messages carry.
         @usableFromInline
-        var isEmpty: Bool {
+        var isEmpty: Bool { topicAlias == nil && hasOnlyTopicAlias }
+
+        /// Whether nothing else is set.
+        var hasOnlyTopicAlias: Bool {
             userProperties.isEmpty && correlationData == nil && responseTopic == nil && subscriptionIdentifiers.isEmpty
-                && self == Fields()
+                && payloadFormatIndicator == nil && messageExpiryInterval == nil && contentType == nil
+                && (control == nil || control?.values == Control.Values())
         }
 
         @usableFromInline
@@ -90,28 +96,39 @@ public struct Properties: Sendable {
                 && lhs.contentType == rhs.contentType
                 && lhs.responseTopic == rhs.responseTopic
                 && lhs.correlationData == rhs.correlationData
-                && lhs.sessionExpiryInterval == rhs.sessionExpiryInterval
-                && lhs.assignedClientIdentifier == rhs.assignedClientIdentifier
-                && lhs.serverKeepAlive == rhs.serverKeepAlive
-                && lhs.authenticationMethod == rhs.authenticationMethod
-                && lhs.authenticationData == rhs.authenticationData
-                && lhs.requestProblemInformation == rhs.requestProblemInformation
-                && lhs.willDelayInterval == rhs.willDelayInterval
-                && lhs.requestResponseInformation == rhs.requestResponseInformation
-                && lhs.responseInformation == rhs.responseInformation
-                && lhs.serverReference == rhs.serverReference
-                && lhs.reasonString == rhs.reasonString
-                && lhs.receiveMaximum == rhs.receiveMaximum
-                && lhs.topicAliasMaximum == rhs.topicAliasMaximum
                 && lhs.topicAlias == rhs.topicAlias
-                && lhs.maximumQoS == rhs.maximumQoS
-                && lhs.retainAvailable == rhs.retainAvailable
-                && lhs.maximumPacketSize == rhs.maximumPacketSize
-                && lhs.wildcardSubscriptionAvailable == rhs.wildcardSubscriptionAvailable
-                && lhs.subscriptionIdentifierAvailable == rhs.subscriptionIdentifierAvailable
-                && lhs.sharedSubscriptionAvailable == rhs.sharedSubscriptionAvailable
                 && lhs.subscriptionIdentifiers == rhs.subscriptionIdentifiers
                 && lhs.userProperties == rhs.userProperties
+                && (lhs.control?.values ?? Control.Values()) == (rhs.control?.values ?? Control.Values())
+        }
+    }
+
+    /// The properties of all packets but PUBLISH, and of wills.
+    final class Control: Sendable {
+        let values: Values
+
+        init(_ values: Values) { self.values = values }
+
+        struct Values: Equatable, Sendable {
+            var sessionExpiryInterval: UInt32?
+            var assignedClientIdentifier: String?
+            var serverKeepAlive: UInt16?
+            var authenticationMethod: String?
+            var authenticationData: ByteBuffer?
+            var requestProblemInformation: UInt8?
+            var willDelayInterval: UInt32?
+            var requestResponseInformation: UInt8?
+            var responseInformation: String?
+            var serverReference: String?
+            var reasonString: String?
+            var receiveMaximum: UInt16?
+            var topicAliasMaximum: UInt16?
+            var maximumQoS: UInt8?
+            var retainAvailable: UInt8?
+            var maximumPacketSize: UInt32?
+            var wildcardSubscriptionAvailable: UInt8?
+            var subscriptionIdentifierAvailable: UInt8?
+            var sharedSubscriptionAvailable: UInt8?
         }
     }
 }
@@ -166,80 +183,80 @@ extension Properties {
 
     /// Seconds the session outlives the connection; 0xFFFFFFFF is for ever (CONNECT, CONNACK, DISCONNECT).
     public var sessionExpiryInterval: UInt32? {
-        get { storage?.fields.sessionExpiryInterval }
-        set { if newValue != nil || storage != nil { fields.sessionExpiryInterval = newValue } }
+        get { storage?.fields.control?.values.sessionExpiryInterval }
+        set { setControl(\.sessionExpiryInterval, newValue) }
     }
 
     /// The client identifier the server chose (CONNACK).
     public var assignedClientIdentifier: String? {
-        get { storage?.fields.assignedClientIdentifier }
-        set { if newValue != nil || storage != nil { fields.assignedClientIdentifier = newValue } }
+        get { storage?.fields.control?.values.assignedClientIdentifier }
+        set { setControl(\.assignedClientIdentifier, newValue) }
     }
 
     /// The keep alive, in seconds, that the server wants used (CONNACK).
     public var serverKeepAlive: UInt16? {
-        get { storage?.fields.serverKeepAlive }
-        set { if newValue != nil || storage != nil { fields.serverKeepAlive = newValue } }
+        get { storage?.fields.control?.values.serverKeepAlive }
+        set { setControl(\.serverKeepAlive, newValue) }
     }
 
     /// The name of the enhanced authentication (CONNECT, CONNACK, AUTH).
     public var authenticationMethod: String? {
-        get { storage?.fields.authenticationMethod }
-        set { if newValue != nil || storage != nil { fields.authenticationMethod = newValue } }
+        get { storage?.fields.control?.values.authenticationMethod }
+        set { setControl(\.authenticationMethod, newValue) }
     }
 
     /// What the authentication method exchanges (CONNECT, CONNACK, AUTH).
     public var authenticationData: ByteBuffer? {
-        get { storage?.fields.authenticationData }
-        set { if newValue != nil || storage != nil { fields.authenticationData = newValue } }
+        get { storage?.fields.control?.values.authenticationData }
+        set { setControl(\.authenticationData, newValue) }
     }
 
     /// 0 asks for no reason strings and user properties on errors (CONNECT).
     public var requestProblemInformation: UInt8? {
-        get { storage?.fields.requestProblemInformation }
-        set { if newValue != nil || storage != nil { fields.requestProblemInformation = newValue } }
+        get { storage?.fields.control?.values.requestProblemInformation }
+        set { setControl(\.requestProblemInformation, newValue) }
     }
 
     /// Seconds the server waits before it publishes the will (will).
     public var willDelayInterval: UInt32? {
-        get { storage?.fields.willDelayInterval }
-        set { if newValue != nil || storage != nil { fields.willDelayInterval = newValue } }
+        get { storage?.fields.control?.values.willDelayInterval }
+        set { setControl(\.willDelayInterval, newValue) }
     }
 
     /// 1 asks for `responseInformation` (CONNECT).
     public var requestResponseInformation: UInt8? {
-        get { storage?.fields.requestResponseInformation }
-        set { if newValue != nil || storage != nil { fields.requestResponseInformation = newValue } }
+        get { storage?.fields.control?.values.requestResponseInformation }
+        set { setControl(\.requestResponseInformation, newValue) }
     }
 
     /// The basis for response topics (CONNACK).
     public var responseInformation: String? {
-        get { storage?.fields.responseInformation }
-        set { if newValue != nil || storage != nil { fields.responseInformation = newValue } }
+        get { storage?.fields.control?.values.responseInformation }
+        set { setControl(\.responseInformation, newValue) }
     }
 
     /// Another server to use (CONNACK, DISCONNECT).
     public var serverReference: String? {
-        get { storage?.fields.serverReference }
-        set { if newValue != nil || storage != nil { fields.serverReference = newValue } }
+        get { storage?.fields.control?.values.serverReference }
+        set { setControl(\.serverReference, newValue) }
     }
 
     /// Why, for people (all answers, DISCONNECT, AUTH).
     public var reasonString: String? {
-        get { storage?.fields.reasonString }
-        set { if newValue != nil || storage != nil { fields.reasonString = newValue } }
+        get { storage?.fields.control?.values.reasonString }
+        set { setControl(\.reasonString, newValue) }
     }
 
     /// How many QoS 1 and 2 messages the sender takes unacknowledged (CONNECT, CONNACK).
     public var receiveMaximum: UInt16? {
-        get { storage?.fields.receiveMaximum }
-        set { if newValue != nil || storage != nil { fields.receiveMaximum = newValue } }
+        get { storage?.fields.control?.values.receiveMaximum }
+        set { setControl(\.receiveMaximum, newValue) }
     }
 
     /// The highest topic alias that the sender takes (CONNECT, CONNACK).
     public var topicAliasMaximum: UInt16? {
-        get { storage?.fields.topicAliasMaximum }
-        set { if newValue != nil || storage != nil { fields.topicAliasMaximum = newValue } }
+        get { storage?.fields.control?.values.topicAliasMaximum }
+        set { setControl(\.topicAliasMaximum, newValue) }
     }
 
     /// A number that stands for the topic (PUBLISH).
@@ -250,38 +267,38 @@ extension Properties {
 
     /// The highest QoS the server takes: 0 or 1 (CONNACK).
     public var maximumQoS: UInt8? {
-        get { storage?.fields.maximumQoS }
-        set { if newValue != nil || storage != nil { fields.maximumQoS = newValue } }
+        get { storage?.fields.control?.values.maximumQoS }
+        set { setControl(\.maximumQoS, newValue) }
     }
 
     /// 0 if the server keeps no retained messages (CONNACK).
     public var retainAvailable: UInt8? {
-        get { storage?.fields.retainAvailable }
-        set { if newValue != nil || storage != nil { fields.retainAvailable = newValue } }
+        get { storage?.fields.control?.values.retainAvailable }
+        set { setControl(\.retainAvailable, newValue) }
     }
 
     /// The largest packet, in bytes, that the sender takes (CONNECT, CONNACK).
     public var maximumPacketSize: UInt32? {
-        get { storage?.fields.maximumPacketSize }
-        set { if newValue != nil || storage != nil { fields.maximumPacketSize = newValue } }
+        get { storage?.fields.control?.values.maximumPacketSize }
+        set { setControl(\.maximumPacketSize, newValue) }
     }
 
     /// 0 if the server takes no wildcards (CONNACK).
     public var wildcardSubscriptionAvailable: UInt8? {
-        get { storage?.fields.wildcardSubscriptionAvailable }
-        set { if newValue != nil || storage != nil { fields.wildcardSubscriptionAvailable = newValue } }
+        get { storage?.fields.control?.values.wildcardSubscriptionAvailable }
+        set { setControl(\.wildcardSubscriptionAvailable, newValue) }
     }
 
     /// 0 if the server takes no subscription identifiers (CONNACK).
     public var subscriptionIdentifierAvailable: UInt8? {
-        get { storage?.fields.subscriptionIdentifierAvailable }
-        set { if newValue != nil || storage != nil { fields.subscriptionIdentifierAvailable = newValue } }
+        get { storage?.fields.control?.values.subscriptionIdentifierAvailable }
+        set { setControl(\.subscriptionIdentifierAvailable, newValue) }
     }
 
     /// 0 if the server takes no shared subscriptions (CONNACK).
     public var sharedSubscriptionAvailable: UInt8? {
-        get { storage?.fields.sharedSubscriptionAvailable }
-        set { if newValue != nil || storage != nil { fields.sharedSubscriptionAvailable = newValue } }
+        get { storage?.fields.control?.values.sharedSubscriptionAvailable }
+        set { setControl(\.sharedSubscriptionAvailable, newValue) }
     }
 
     /// One in a SUBSCRIBE; one for each matching subscription in a PUBLISH from the server. 1 to 268,435,455.
@@ -294,6 +311,17 @@ extension Properties {
     public var userProperties: [UserProperty] {
         get { storage?.fields.userProperties ?? [] }
         set { if !newValue.isEmpty || storage != nil { fields.userProperties = newValue } }
+    }
+
+    /// Takes out what means nothing beyond the connection that the message came by.
+    package mutating func removeTopicAlias() {
+        guard let alone = storage?.fields.hasOnlyTopicAlias else { return }
+        if alone { storage = nil } else { fields.topicAlias = nil }
+    }
+
+    private mutating func setControl<Value>(_ member: WritableKeyPath<Control.Values, Value?>, _ value: Value?) {
+        guard value != nil || storage?.fields.control != nil else { return }
+        fields.withControl { $0[keyPath: member] = value }
     }
 
     /// The first user property of that name.

@@ -6,7 +6,7 @@ package struct IncomingTopicAliases: Sendable {
     /// - Parameter maximum: the Topic Alias Maximum that we announced; 0 takes none.
     package init(maximum: Int) { self.maximum = maximum }
 
-    /// Gives the message its topic, or learns an alias from it.
+    /// Gives the message its topic, or learns an alias from it. The alias itself stays among its properties.
     package mutating func resolve(_ publish: inout Publish) throws(MQTTXError) {
         guard let alias = publish.properties.topicAlias else {
             guard !publish.topic.isEmpty else {
@@ -30,7 +30,6 @@ package struct IncomingTopicAliases: Sendable {
             while topics.count <= index { topics.append("") }
             topics[index] = publish.topic
         }
-        publish.properties.topicAlias = nil
     }
 }
 

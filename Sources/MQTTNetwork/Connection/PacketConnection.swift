@@ -24,6 +24,11 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     /// Who the peer is by its TLS certificate, when it presented one. Known before the receiver hears of the connection.
     package var peerCertificate: PeerCertificate?
 
+    /// The memory that is read into, where nothing lies between the socket and here.
+    private var buffers: ReadBuffers?
+    /// From this many bytes a packet is a large one.
+    private static let large = 2048
+
     private let receiver: any PacketReceiver
     /// Says the packets to a logger, where one wants to hear of them.
     private let trace: PacketTrace?
@@ -49,6 +54,18 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
 
     /// Whether the socket takes more bytes without queueing beyond the channel's high-water mark.
     package var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    /// Puts the connection at the end of the channel.
+    ///
+    /// - Parameter largestRead: in bytes, when it reads from the socket itself; nil when TLS or WebSocket do.
+    func add(to channel: any Channel, largestRead: Int?) throws {
+        if let largestRead {
+            let buffers = ReadBuffers(largest: largestRead)
+            self.buffers = buffers
+            try channel.syncOptions?.setOption(.recvAllocator, value: ReadBuffers.Allocator(buffers: buffers))
+        }
+        try channel.pipeline.syncOperations.addHandler(self)
+    }
 
     // MARK: Sending
 
@@ -120,9 +137,12 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
         guard !isFinished else { return }
         bytesRead &+= UInt64(bytes.readableBytes)
         readCapacity = bytes.storageCapacity
+        buffers?.giveBack(bytes)
         decoder.append(bytes)
+        var count = 0
         do throws(MQTTXError) {
             while !isFinished {
+                count += 1
                 if let publish = try decoder.nextPublish() {
                     if isTraced { trace?.received(publish) }
                     receiver.received(publish, from: self)
@@ -133,6 +153,7 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
                     break
                 }
             }
+            buffers?.packetsAreLarge = bytes.readableBytes > Self.large * count
         } catch {
             isFinished = true
             receiver.violated(error, on: self)

@@ -121,7 +121,9 @@ extension DialAttempt {
             .flatMapThrowing {
                 guard !self.state.value.isOver else { throw CancellationError() }
                 guard channel.isActive else { throw ChannelError.eof }
-                try channel.pipeline.syncOperations.addHandler(try self.makeConnection(channel))
+                let isPlain = tls == nil && self.target.webSocket == nil
+                try self.makeConnection(channel)
+                    .add(to: channel, largestRead: isPlain ? SocketOptions.largestRead : nil)
                 return channel
             }
     }

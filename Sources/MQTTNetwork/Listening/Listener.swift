@@ -8,7 +8,7 @@ package enum Listener {
     /// Listens, and puts the connection that `connection` makes at the end of each accepted channel's pipeline.
     ///
     /// `connection` runs on the accepted channel's event loop after every handshake. Channels spread over the group's
-    /// loops. Throws an ``MQTTXError``: 1002 when the address can't be listened on, 1007 for a bad TLS file.
+    /// loops two by two. Throws an ``MQTTXError``: 1002 when the address can't be listened on, 1007 for a bad TLS file.
     package static func bind(
         _ target: ListenTarget, group: any EventLoopGroup, logger: Logger? = nil,
         connection: @escaping @Sendable (any Channel) throws -> PacketConnection
@@ -19,7 +19,7 @@ package enum Listener {
         let bootstrap = SocketOptions.apply(to: ServerBootstrap(group: group), endpoint: target.endpoint)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptPause())
+                    try channel.pipeline.syncOperations.addHandlers(AcceptPause(), PairPlacement(group: group))
                 }
             }
             .childChannelInitializer { channel in

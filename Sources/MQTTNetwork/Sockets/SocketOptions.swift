@@ -13,6 +13,8 @@ package enum SocketOptions {
     static let writeBuffer = ChannelOptions.Types.WriteBufferWaterMark(low: 64 * 1024, high: 256 * 1024)
     /// Small where little comes, as on idle connections; large where much comes.
     static let readBuffer = AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: 64 * 1024)
+    /// Of a client, which has one connection or a few.
+    static let largestRead = 256 * 1024
     /// Reads before the event loop turns to other connections.
     static let readsPerTurn: UInt = 4
 

@@ -5,7 +5,8 @@ import NIOCore
 enum ForwardedProperties {
     static func encode(_ properties: Properties) -> ByteBuffer {
         guard !properties.isEmpty else { return ByteBuffer() }
-        var buffer = ByteBuffer()
+        if let section = section(properties) { return section }
+        var buffer = ByteBufferAllocator().buffer(capacity: 256)
         if let format = properties.payloadFormatIndicator {
             buffer.writeMultipleIntegers(PropertyID.payloadFormatIndicator.rawValue, format)
         }
@@ -21,6 +22,21 @@ enum ForwardedProperties {
             write(property.value, into: &buffer)
         }
         return buffer
+    }
+
+    /// The properties as they came, where all that goes no further than the server stands before the others.
+    private static func section(_ properties: Properties) -> ByteBuffer? {
+        guard var section = properties.section else { return nil }
+        var rest = (properties.topicAlias == nil ? 0 : 1) + (properties.messageExpiryInterval == nil ? 0 : 1)
+        while rest > 0 {
+            switch section.getInteger(at: section.readerIndex, as: UInt8.self).flatMap(PropertyID.init) {
+            case .topicAlias: section.moveReaderIndex(forwardBy: 3)
+            case .messageExpiryInterval: section.moveReaderIndex(forwardBy: 5)
+            default: return nil
+            }
+            rest -= 1
+        }
+        return section
     }
 
     private static func write(_ id: PropertyID, _ string: String, into buffer: inout ByteBuffer) {

@@ -10,6 +10,7 @@ struct MessageContent: Sendable {
     var properties: ByteBuffer
     /// When the message is worth nothing any more.
     var expiry: NIODeadline?
+
     init(topic: String, payload: ByteBuffer, properties: Properties) {
         self.topic = topic
         self.payload = payload
@@ -17,15 +18,27 @@ struct MessageContent: Sendable {
         expiry = properties.messageExpiryInterval.map { .now() + .seconds(Int64($0)) }
     }
 
+    /// What is left of its lifetime, in seconds (MQTT-3.3.2-6).
+    var remainingLifetime: UInt32? {
+        guard let expiry else { return nil }
+        let left = expiry - .now()
+        return left.nanoseconds <= 0 ? 0 : UInt32(clamping: (left.nanoseconds + 999_999_999) / 1_000_000_000)
+    }
+
     /// What keeping it costs, in bytes.
     var size: Int { topic.utf8.count + payload.readableBytes + properties.readableBytes }
 
     /// The same in memory of its own, so that a small message does not keep a large read buffer alive.
     func unpinned() -> MessageContent {
+        let size = payload.readableBytes + properties.readableBytes
+        let most = size + size / 8
+        guard payload.storageCapacity > most || properties.storageCapacity > most else { return self }
         var copy = self
-        if payload.storageCapacity > payload.readableBytes {
-            copy.payload = ByteBuffer(bytes: payload.readableBytesView)
-        }
+        var memory = ByteBufferAllocator().buffer(capacity: size)
+        memory.writeImmutableBuffer(properties)
+        memory.writeImmutableBuffer(payload)
+        copy.properties = memory.readSlice(length: properties.readableBytes) ?? ByteBuffer()
+        copy.payload = memory
         return copy
     }
 }

@@ -3,7 +3,6 @@ import NIOCore
 
 /// Writes a PUBLISH for one receiver straight into its output: three copies of memory, nothing allocated.
 struct PublishWriter {
-    let content: MessageContent
     var qos: QoS
     var retain = false
     var dup = false
@@ -15,9 +14,11 @@ struct PublishWriter {
     /// Appends the packet, unless it is larger than `limit` bytes.
     ///
     /// - Returns: whether it was written.
-    func write(version: ProtocolVersion, limit: Int, into buffer: inout ByteBuffer) -> Bool {
-        let remaining = expiryInterval
-        let propertiesSize = version == .v5 ? propertiesSize(remaining) : 0
+    func write(
+        _ content: borrowing MessageContent, version: ProtocolVersion, limit: Int, into buffer: inout ByteBuffer
+    ) -> Bool {
+        let remaining = content.remainingLifetime
+        let propertiesSize = version == .v5 ? propertiesSize(of: content, remaining) : 0
         let topicSize = sendsTopic ? content.topic.utf8.count : 0
         let payloadSize = content.payload.readableBytes
         let size =
@@ -32,21 +33,14 @@ struct PublishWriter {
             cursor.write(UInt16(truncatingIfNeeded: topicSize))
             if sendsTopic { cursor.write(content.topic) }
             if qos != .atMostOnce { cursor.write(packetID) }
-            if version == .v5 { writeProperties(propertiesSize, remaining, &cursor) }
+            if version == .v5 { writeProperties(of: content, propertiesSize, remaining, &cursor) }
             cursor.write(content.payload)
             return packetSize
         }
         return true
     }
 
-    /// What is left of the message's lifetime, in seconds (MQTT-3.3.2-6).
-    private var expiryInterval: UInt32? {
-        guard let expiry = content.expiry else { return nil }
-        let left = expiry - .now()
-        return left.nanoseconds <= 0 ? 0 : UInt32(clamping: (left.nanoseconds + 999_999_999) / 1_000_000_000)
-    }
-
-    private func propertiesSize(_ remaining: UInt32?) -> Int {
+    private func propertiesSize(of content: borrowing MessageContent, _ remaining: UInt32?) -> Int {
         var size = content.properties.readableBytes
         if remaining != nil { size += 5 }
         if topicAlias != nil { size += 3 }
@@ -54,7 +48,9 @@ struct PublishWriter {
         return size
     }
 
-    private func writeProperties(_ size: Int, _ remaining: UInt32?, _ cursor: inout Cursor) {
+    private func writeProperties(
+        of content: borrowing MessageContent, _ size: Int, _ remaining: UInt32?, _ cursor: inout Cursor
+    ) {
         cursor.writeVariable(size)
         guard size > 0 else { return }
         if let topicAlias {

@@ -72,8 +72,8 @@ struct SessionOutput {
         var displaced = 0
         if qos == .atMostOnce {
             if pending.readableBytes >= limits.highWaterBytes && (isStalled || isOverflowing) { return .refused }
-            let writer = PublishWriter(content: publication.content, qos: qos, retain: retain, identifiers: identifiers)
-            guard write(writer) else { return .refused }
+            let writer = PublishWriter(qos: qos, retain: retain, identifiers: identifiers)
+            guard write(writer, publication.content) else { return .refused }
         } else {
             let delivery = Delivery(
                 message: publication.message(), qos: qos, retain: retain, identifiers: identifiers, group: group)
@@ -102,9 +102,8 @@ struct SessionOutput {
             } else {
                 // Never behind what is published meanwhile.
                 _ = write(
-                    PublishWriter(
-                        content: delivery.message.content, qos: .atMostOnce, retain: delivery.retain,
-                        identifiers: delivery.identifiers))
+                    PublishWriter(qos: .atMostOnce, retain: delivery.retain, identifiers: delivery.identifiers),
+                    delivery.message.content)
             }
         }
         fill()
@@ -214,9 +213,8 @@ struct SessionOutput {
     private mutating func send(_ delivery: Delivery) -> Bool {
         let id = flight.add(delivery)
         let writer = PublishWriter(
-            content: delivery.message.content, qos: delivery.qos, retain: delivery.retain, packetID: id,
-            identifiers: delivery.identifiers)
-        guard write(writer) else {
+            qos: delivery.qos, retain: delivery.retain, packetID: id, identifiers: delivery.identifiers)
+        guard write(writer, delivery.message.content) else {
             _ = flight.complete(id, from: delivery.qos == .exactlyOnce ? .awaitingPubrec : .awaitingPuback)
             return false
         }
@@ -224,18 +222,20 @@ struct SessionOutput {
     }
 
     /// A packet over the client's Maximum Packet Size counts as sent (MQTT-3.1.2-25).
-    private mutating func write(_ writer: PublishWriter) -> Bool {
+    private mutating func write(_ writer: PublishWriter, _ content: borrowing MessageContent) -> Bool {
         usePending()
-        guard version == .v5 else { return writer.write(version: version, limit: packetLimit, into: &pending) }
+        guard version == .v5, aliases != nil, content.topic.utf8.count > 3 else {
+            return writer.write(content, version: version, limit: packetLimit, into: &pending)
+        }
         var writer = writer
-        let topic = writer.content.topic
-        if aliases != nil, topic.utf8.count > 3 { (writer.topicAlias, writer.sendsTopic) = aliases!.alias(for: topic) }
-        if writer.write(version: version, limit: packetLimit, into: &pending) { return true }
+        let topic = content.topic
+        (writer.topicAlias, writer.sendsTopic) = aliases!.alias(for: topic)
+        if writer.write(content, version: version, limit: packetLimit, into: &pending) { return true }
         guard writer.topicAlias != nil, writer.sendsTopic else { return false }
         // The client has not heard of that alias; three bytes fewer may fit.
         aliases?.forget(topic)
         writer.topicAlias = nil
-        return writer.write(version: version, limit: packetLimit, into: &pending)
+        return writer.write(content, version: version, limit: packetLimit, into: &pending)
     }
 
     private mutating func usePending() {
@@ -252,9 +252,9 @@ struct SessionOutput {
             switch resend {
             case .publish(let id, let delivery):
                 let writer = PublishWriter(
-                    content: delivery.message.content, qos: delivery.qos, retain: delivery.retain, dup: true,
-                    packetID: id, identifiers: delivery.identifiers)
-                if !write(writer) {
+                    qos: delivery.qos, retain: delivery.retain, dup: true, packetID: id,
+                    identifiers: delivery.identifiers)
+                if !write(writer, delivery.message.content) {
                     _ = flight.complete(id, from: delivery.qos == .exactlyOnce ? .awaitingPubrec : .awaitingPuback)
                 }
             case .pubrel(let id):
@@ -272,9 +272,8 @@ struct SessionOutput {
             if delivery.message.hasExpired(now: now) { continue }
             if delivery.qos == .atMostOnce {
                 _ = write(
-                    PublishWriter(
-                        content: delivery.message.content, qos: .atMostOnce, retain: delivery.retain,
-                        identifiers: delivery.identifiers))
+                    PublishWriter(qos: .atMostOnce, retain: delivery.retain, identifiers: delivery.identifiers),
+                    delivery.message.content)
             } else {
                 _ = send(delivery)
             }

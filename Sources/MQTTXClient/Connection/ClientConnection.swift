@@ -112,6 +112,7 @@ final class ClientConnection: PacketReceiver {
         if isV5, publish.topic.isEmpty || publish.properties.topicAlias != nil {
             do throws(MQTTXError) {
                 try aliases.resolve(&publish)
+                publish.properties.removeTopicAlias()
             } catch {
                 return violated(error, on: connection)
             }

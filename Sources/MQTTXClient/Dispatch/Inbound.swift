@@ -46,6 +46,9 @@ package final class Inbound {
     private var laneLimit = Inbound.largestLaneCount
     @exclusivity(unchecked)
     private var lastLane: TopicLane?
+    /// Where the next message goes if it is like the last one.
+    @exclusivity(unchecked)
+    private var open: OpenBatch?
     /// Lanes to which something came since the last hand-over.
     @exclusivity(unchecked)
     private var touched: [TopicLane] = []
@@ -130,9 +133,14 @@ package final class Inbound {
         _ message: consuming MQTTMessage, _ ticket: IncomingFlight.Ticket?, isApart: Bool,
         _ connection: PacketConnection
     ) {
+        let owed = mode == .afterHandler || mode == .afterHandlerStrict ? ticket : nil
+        if !isApart, connection.bytesRead == pinnedRead, let open, open.takes(message, owed: owed, registry) {
+            received += 1
+            if open.append(message, owed: owed) { handOver() }
+            return
+        }
         let lane = lane(of: message.publish.topic)
         if lane.isPlain, onlyLane == nil {
-            let owed = mode == .afterHandler || mode == .afterHandlerStrict ? ticket : nil
             return append(message, owed: owed, chosen: nil, to: lane, isApart: isApart, connection)
         }
         var chosen: [HandlerEntry]?
@@ -153,7 +161,6 @@ package final class Inbound {
             if let ticket { incoming.complete(ticket) }
             return
         }
-        let owed = mode == .afterHandler || mode == .afterHandlerStrict ? ticket : nil
         if let onlyLane {
             append(message, owed: owed, chosen: chosen ?? lane.handlers, to: onlyLane, isApart: isApart, connection)
         } else {
@@ -176,15 +183,16 @@ package final class Inbound {
         if let open = lane.incoming, open.takes(owed: ticket, chosen: chosen, pin: pin) {
             batch = open
         } else {
-            batch = open(lane, chosen, pin)
+            batch = begin(lane, chosen, pin)
         }
         batch.append(message, owed: ticket)
         received += 1
+        open = lane.isPlain && !isApart ? OpenBatch(batch, of: lane, owes: ticket != nil) : nil
         if batch.isFull { handOver() }
     }
 
     /// Opens a new batch for a lane.
-    private func open(_ lane: TopicLane, _ chosen: [HandlerEntry]?, _ pin: ReadPin?) -> Batch {
+    private func begin(_ lane: TopicLane, _ chosen: [HandlerEntry]?, _ pin: ReadPin?) -> Batch {
         if let filled = lane.incoming { lane.filled.append(filled) } else { touched.append(lane) }
         let batch = spares.popLast() ?? Batch()
         batch.begin(for: lane.handlers, chosen: chosen, pin: pin)
@@ -233,6 +241,7 @@ package final class Inbound {
 
     private func handOver() {
         received = 0
+        open = nil
         guard !touched.isEmpty else { return }
         dispatch.append(touched, spares: &spares)
         touched.removeAll(keepingCapacity: true)
@@ -325,6 +334,48 @@ package final class Inbound {
     private func drop(_ topic: String, _ qos: QoS, _ reason: String) {
         statistics.messagesDropped += 1
         notify(.messageDropped(topic: topic, qos: qos, reason: reason))
+    }
+}
+
+/// The batch of the last message: a message of the same topic, owed as that one, follows it without a look at the lanes.
+///
+/// Its lane keeps it, until it is handed over: so it is held here without a count, which every message would pay for.
+private struct OpenBatch {
+    private let batch: Unmanaged<Batch>
+    private let topic: String
+    private let generation: UInt64
+    private let owes: Bool
+
+    init(_ batch: Batch, of lane: TopicLane, owes: Bool) {
+        self.batch = .passUnretained(batch)
+        topic = lane.topic
+        generation = lane.generation
+        self.owes = owes
+    }
+
+    @inline(__always)
+    func takes(
+        _ message: borrowing MQTTMessage, owed ticket: IncomingFlight.Ticket?, _ registry: SubscriptionRegistry
+    ) -> Bool {
+        owes == (ticket != nil) && generation == registry.generation.load(ordering: .acquiring)
+            && message.publish.topic.isSameString(as: topic)
+    }
+
+    /// - Returns: whether the batch is full now.
+    @inline(__always)
+    func append(_ message: consuming MQTTMessage, owed ticket: IncomingFlight.Ticket?) -> Bool {
+        // Not in the closure, which can't consume.
+        let batch = batch.takeUnretainedValue()
+        batch.append(message, owed: ticket)
+        return batch.isFull
+    }
+}
+
+extension String {
+    /// Whether both are one string in memory, as topics seen lately are: then they have the same bytes.
+    @inline(__always)
+    fileprivate func isSameString(as other: borrowing String) -> Bool {
+        unsafeBitCast(self, to: (UInt64, UInt64).self) == unsafeBitCast(copy other, to: (UInt64, UInt64).self)
     }
 }
 

@@ -15,7 +15,7 @@ struct SequenceNumber: Equatable {
     }
 
     /// Nil if the payload does not begin with one.
-    init?(_ payload: ByteBuffer) {
+    init?(_ payload: borrowing ByteBuffer) {
         let parts = payload.withUnsafeReadableBytes { bytes -> (Int, Int)? in
             guard bytes.count >= Self.length, bytes[0] == UInt8(ascii: "#"), bytes[8] == UInt8(ascii: ":"),
                 let stream = Self.digits(bytes[1..<8]), let number = Self.digits(bytes[9..<19])

@@ -1,0 +1,71 @@
+import DequeModule
+import NIOCore
+
+/// The memory that a connection reads into: small where little comes, large where much comes, and used again once nobody
+/// holds a message of it any more. New memory costs more than what is read into it.
+///
+/// The channel's own pool has room for the reads of one turn; messages are held for longer, by the workers that handle them.
+/// All members belong to the event loop, hence unchecked.
+final class ReadBuffers: @unchecked Sendable {
+    /// What the channel is given: it asks for memory before each read and says afterwards how much came.
+    struct Allocator: RecvByteBufferAllocator {
+        let buffers: ReadBuffers
+
+        func buffer(allocator: ByteBufferAllocator) -> ByteBuffer { buffers.next(allocator) }
+
+        /// Always true: else the channel would use the buffer again that it has.
+        mutating func record(actualReadBytes: Int) -> Bool {
+            buffers.record(actualReadBytes)
+            return true
+        }
+    }
+
+    /// Beyond this much, small messages come no faster, and leave the processor's cache before they are handled.
+    private static let largestForSmall = 64 * 1024
+    private static let largestCount = 16
+    /// How many are looked at before new memory is taken.
+    private static let glances = 4
+
+    /// Whether packets of kilobytes came last.
+    var packetsAreLarge = false
+
+    private var sizes: AdaptiveRecvByteBufferAllocator
+    /// Oldest first.
+    private var lent = Deque<ByteBuffer>()
+    /// Reads whose buffers the channel keeps itself.
+    private var kept = Int(SocketOptions.readsPerTurn)
+
+    /// - Parameter largest: of one buffer, in bytes; up to 16 are kept while as much comes.
+    init(largest: Int) {
+        sizes = AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: largest)
+    }
+
+    /// A buffer that was read into comes back, to be used again when it is free.
+    func giveBack(_ buffer: ByteBuffer) {
+        guard kept == 0 else { return kept -= 1 }
+        if lent.count == Self.largestCount { lent.removeFirst() }
+        lent.append(buffer)
+    }
+
+    private var size: Int {
+        let size = sizes.nextBufferSize() ?? 2048
+        return packetsAreLarge ? size : min(size, Self.largestForSmall)
+    }
+
+    private func next(_ allocator: ByteBufferAllocator) -> ByteBuffer {
+        let size = size
+        for _ in 0..<min(lent.count, Self.glances) {
+            var buffer = lent.removeFirst()
+            if buffer.storageCapacity >= size, buffer.modifyIfUniquelyOwned({ $0.clear() }) != nil { return buffer }
+            if buffer.storageCapacity >= size { lent.append(buffer) }
+        }
+        return allocator.buffer(capacity: size)
+    }
+
+    private func record(_ count: Int) {
+        let before = size
+        _ = sizes.record(actualReadBytes: count)
+        // Less comes now: what is large goes.
+        if size < before { lent.removeAll { $0.storageCapacity > 2 * size } }
+    }
+}
