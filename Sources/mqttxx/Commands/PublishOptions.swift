@@ -72,8 +72,17 @@ struct PublishOptions: ParsableArguments {
     func payload() async throws -> ByteBuffer? {
         if let message { return ByteBuffer(string: message) }
         if empty { return ByteBuffer() }
-        if standardInput { return try await InputFile.standard.all(limit: ConnectionOptions.largestPayload) }
+        if standardInput { return try await standardInputPayload() }
         return try await file.map { try InputFile(path: $0) }?.all(limit: ConnectionOptions.largestPayload)
+    }
+
+    /// A program that failed has written nothing: that is not to delete a retained message.
+    private func standardInputPayload() async throws -> ByteBuffer {
+        let payload = try await InputFile.standard.all(limit: ConnectionOptions.largestPayload)
+        guard payload.readableBytes > 0 else {
+            throw ValidationError("standard input is empty; -n publishes an empty payload")
+        }
+        return payload
     }
 
     func properties() throws -> Properties {

@@ -19,8 +19,11 @@ struct SubscribeCommand: AsyncParsableCommand {
     @OptionGroup(title: "Output") var printing: PrintOptions
     @OptionGroup(title: "Connection") var connection: ConnectionOptions
 
+    /// That of `-L` comes on top, that of the environment stands in. Each once: the client has one subscription for a filter.
     private var filters: [String] {
-        options.topic.isEmpty ? connection.address?.topic.map { [$0] } ?? [] : options.topic
+        var given = [connection.url?.topic].compactMap(\.self) + options.topic
+        if given.isEmpty, let topic = connection.address?.topic { given = [topic] }
+        return given.indices.filter { !given[..<$0].contains(given[$0]) }.map { given[$0] }
     }
 
     func validate() throws {
@@ -49,7 +52,7 @@ struct SubscribeCommand: AsyncParsableCommand {
         let ending = Ending()
         let printer = MessagePrinter(
             options: options, style: printing.style(identifier: connection.subscriptionIdentifier),
-            share: printing.randomFilter / 100, filters: filters + options.unsubscribe, ending: ending)
+            share: printing.randomFilter / 100, ending: ending)
         try await subscribe(client, printer)
         try await unsubscribe(client, printer)
         if options.exitWhenSubscribed || filters.isEmpty { return }

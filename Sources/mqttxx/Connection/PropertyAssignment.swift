@@ -28,9 +28,10 @@ struct PropertyAssignment: ExpressibleByArgument, Sendable {
 
     init?(argument: String) {
         var words = argument.split(separator: Self.separator, omittingEmptySubsequences: false).map(String.init)
-        guard words.count > 2, let packet = Packet(rawValue: words.removeFirst()) else { return nil }
+        // The manual of mosquitto's clients has the packets in capitals.
+        guard words.count > 2, let packet = Packet(rawValue: words.removeFirst().lowercased()) else { return nil }
         self.packet = packet
-        name = words.removeFirst()
+        name = words.removeFirst().lowercased()
         values = words
         guard values.count == (name == Self.userProperty ? 2 : 1) else { return nil }
     }

@@ -51,7 +51,7 @@ enum Arguments {
 
     /// `PACKET NAME VALUE`, or `PACKET user-property NAME VALUE`.
     private static func take(_ rest: inout ArraySlice<String>) -> ArraySlice<String> {
-        let count = rest.dropFirst().first == PropertyAssignment.userProperty ? 4 : 3
+        let count = rest.dropFirst().first?.lowercased() == PropertyAssignment.userProperty ? 4 : 3
         defer { rest = rest.dropFirst(count) }
         return rest.prefix(count)
     }

@@ -31,7 +31,7 @@ struct MessageJSON: Sendable {
             object["payload"] = JSONValue.null
         } else {
             guard let value = try? JSONValue(jsonBytes: message.payload) else { return nil }
-            object["payload"] = value
+            object["payload"] = value.withoutNonNumbers
         }
         return written(object, message)
     }
@@ -87,5 +87,22 @@ struct MessageJSON: Sendable {
     private func node(of property: JSONObject.Entry, _ message: MQTTMessage) -> JSONNode {
         guard property.key == Self.userProperties else { return .value(property.value) }
         return .members(message.properties.userProperties.map { ($0.name, .value(.string($0.value))) })
+    }
+}
+
+extension JSONValue {
+    /// With null for what is no number in JSON, such as one too large.
+    fileprivate var withoutNonNumbers: JSONValue {
+        switch self {
+        case .double(let number) where !number.isFinite:
+            return .null
+        case .array(let values):
+            return .array(values.map(\.withoutNonNumbers))
+        case .object(var object):
+            for key in object.keys { object[key] = object[key]?.withoutNonNumbers }
+            return .object(object)
+        default:
+            return self
+        }
     }
 }

@@ -6,19 +6,18 @@ actor MessagePrinter {
     private let style: MessageStyle
     private let share: Double
     private let ending: Ending
-    /// Where filters overlap, a message that several match is printed for the first of them alone.
-    private let filters: [TopicFilter]
+    /// What was taken last: where filters overlap, their handlers get one message one after another.
+    private var last: (message: MQTTMessage, filter: Int)?
     private let filteredOut: [TopicFilter]
     private var count = 0
     private var isFinished: Bool
 
     /// - Parameter share: the part of the messages that is printed, up to 1; the choice is random.
-    init(options: SubscribeOptions, style: MessageStyle, share: Double, filters: [String], ending: Ending) {
+    init(options: SubscribeOptions, style: MessageStyle, share: Double, ending: Ending) {
         self.options = options
         self.style = style
         self.share = share
         self.ending = ending
-        self.filters = filters.compactMap { try? TopicFilter($0) }
         // Only the subscriptions are wanted then; what comes is for a later connection of the session.
         isFinished = options.exitWhenSubscribed
         filteredOut = options.filterOut.compactMap { try? TopicFilter($0) }
@@ -27,7 +26,9 @@ actor MessagePrinter {
     func take(_ message: MQTTMessage, filter: Int, from client: MQTTClient) async {
         // What comes after the last is left to the session.
         if isFinished { return }
-        if isWanted(message, filter) {
+        let isRepetition = isSame(message, filter)
+        last = (message, filter)
+        if !isRepetition, isWanted(message) {
             // Before it is printed: the last one printed ends it all.
             if options.removeRetained, message.retain { await remove(message.topic, client) }
             do {
@@ -41,15 +42,22 @@ actor MessagePrinter {
         if let limit = options.end.count, count >= limit.count { finish(nil) }
     }
 
-    private func isWanted(_ message: MQTTMessage, _ index: Int) -> Bool {
+    /// Whether a filter before this one has brought the message already. What the broker sends once for each of them differs
+    /// by its subscription identifier, or begins with the first again.
+    private func isSame(_ message: MQTTMessage, _ filter: Int) -> Bool {
+        guard let last, last.filter < filter else { return false }
+        return last.message.packetID == message.packetID && last.message.topic == message.topic
+            && last.message.properties.subscriptionIdentifiers == message.properties.subscriptionIdentifiers
+            && last.message.payload == message.payload
+    }
+
+    private func isWanted(_ message: MQTTMessage) -> Bool {
         if options.retainedOnly, !message.retain {
             finish(nil)
             return false
         }
         if options.noRetained, message.retain { return false }
-        if filteredOut.contains(where: { $0.matches(message.topic) }) { return false }
-        guard filters.count > 1, filters[index].shareName == nil else { return true }
-        return !filters[..<index].contains { $0.shareName == nil && $0.matches(message.topic) }
+        return !filteredOut.contains { $0.matches(message.topic) }
     }
 
     private func remove(_ topic: String, _ client: MQTTClient) async {

@@ -12,7 +12,7 @@ struct SubscribeParityTests {
     /// Retained messages of all kinds.
     private func withMessages(_ body: (Broker) async throws -> Void) async throws {
         var config = BrokerConfig(listeners: [.tcp()])
-        config.deniedFilters = ["denied"]
+        config.deniedFilters = ["denied", "+/1"]
         try await withBroker(config) { broker in
             try await broker.retain([
                 ("r/1", Array("one".utf8)), ("r/2", Array("zwei ü €".utf8)),
@@ -43,7 +43,10 @@ struct SubscribeParityTests {
             ["-t", "r/#", "-T", "r/2", "-T", "r/4", "-C", "3", "-v"],
             ["--topic", "r/#", "--filter-out", "r/+", "-W", "1"],
             ["-t", "r/#", "-R", "-W", "1"], ["-t", "r/#", "--retained-only", "-C", "2"], ["-t", "none", "-W", "1"],
-            ["-t", "r/#", "-E"], ["-t", "denied", "-t", "r/1", "-C", "1", "-v"], ["-t", "r/1", "-q", "1", "-C", "1"],
+            ["-t", "r/#", "-E"], ["-t", "denied", "-t", "r/1", "-C", "1", "-v"], ["-t", "+/1", "-t", "r/1", "-C", "1"],
+            ["-t", "r/+", "-t", "r/#", "-C", "12", "-v"], ["-t", "r/+", "-t", "r/#", "-C", "12", "-v", "-V", "311"],
+            ["-t", "r/1", "-t", "$share/g/r/1", "-t", "#", "-C", "7", "-V", "5"],
+            ["-t", "r/1", "-q", "1", "-C", "1"],
             ["-t", "r/1", "--qos", "2", "-C", "1", "--verbose"], ["-t", "r/1", "-C", "1", "-k", "5"],
             ["-t", "r/1", "-C", "1", "-V", "mqttv311"], ["-t", "r/1", "-C", "1", "-V", "mqttv5"],
             ["-t", "r/1", "-C", "1", "-V", "311"], ["-t", "r/1", "-C", "1", "--protocol-version", "5"],
@@ -140,6 +143,40 @@ struct SubscribeParityTests {
                 #expect(left.lines.contains("r/1"))
                 #expect(left.lines.count == count)
             }
+        }
+    }
+
+    @Test("The topic of -L is one more")
+    func address() async throws {
+        try await withMessages { broker in
+            for topic in [[], ["-t", "r/2"], ["-t", "r/2", "-t", "r/5"]] {
+                let line = ["-L", "mqtt://127.0.0.1:\(broker.port)/r/4", "-C", "\(topic.count / 2 + 1)"] + topic
+                try await MosquittoClients.subscribe(line).expectAlike(line)
+            }
+        }
+    }
+
+    @Test("What is no number in JSON is null in %J", arguments: [["%J"], ["%J", "--pretty"]])
+    func numbers(_ format: [String]) async throws {
+        try await withBroker { broker in
+            try await broker.retain("n", #"{"a":[1e400,-1e400],"b":{"c":1e999,"d":1.50}}"#)
+            let line = ["-t", "n", "-C", "1", "-F"] + format
+            try await MosquittoClients.subscribe(broker.arguments + line).expectAlike(line)
+        }
+    }
+
+    @Test("A message that matches several filters is printed once", arguments: ["5", "311"])
+    func overlapping(_ version: String) async throws {
+        try await withBroker { broker in
+            let line = ["-t", "o/#", "-t", "o/+", "-t", "o/+", "-t", "o/1", "-C", "4", "-v", "-q", "1", "-V", version]
+            let ours = try RunningTool(["sub"] + broker.arguments + line)
+            let theirs = try RunningTool(broker.arguments + line, program: MosquittoClients.path("mosquitto_sub"))
+            try await broker.untilSubscribed(6)
+            try await broker.withClient { client in
+                for payload in ["a", "a", "b", "a"] { try await client.publish("o/1", payload, qos: .atLeastOnce) }
+            }
+            #expect(await ours.result().output == "o/1 a\no/1 a\no/1 b\no/1 a\n")
+            #expect(await theirs.result().output == "o/1 a\no/1 a\no/1 b\no/1 a\n")
         }
     }
 
