@@ -65,8 +65,9 @@ public struct BrokerConfig: Sendable {
     public var maximumWildcardLevels = 10_000
     /// The memory that the subscriptions of all sessions may take, roughly, in bytes; long and deep filters take more.
     public var maximumSubscriptionBytes = 1 << 30
-    /// Retained messages, and the memory that they and the levels of their topics may take, roughly, in bytes.
+    /// Retained messages of all topics.
     public var maximumRetainedMessages = 1_000_000
+    /// The memory that they and the levels of their topics may take, roughly, in bytes.
     public var maximumRetainedBytes = 1 << 30
     /// The memory that the wills of all clients may take, roughly, in bytes: of those that are connected, and those that
     /// wait for their delay. A CONNECT with one more is refused, with 0x97 in MQTT 5.0 and 0x03 in 3.1.1.
@@ -100,6 +101,7 @@ public struct BrokerConfig: Sendable {
     /// connections end; the level is looked at when a connection opens.
     public var logger: Logger?
 
+    /// The defaults, on these listeners.
     public init(listeners: [BrokerListener] = [.tcp()]) { self.listeners = listeners }
 
     /// When clients are let in that don't say who they are.
@@ -108,6 +110,7 @@ public struct BrokerConfig: Sendable {
         case always
         /// On listeners that this machine alone reaches.
         case onLoopback
+        /// Nowhere.
         case never
     }
 

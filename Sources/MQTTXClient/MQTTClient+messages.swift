@@ -31,7 +31,9 @@ extension MQTTClient {
 /// Messages of a subscription, one after another. See
 /// ``MQTTClient/messages(_:qos:noLocal:retainAsPublished:retainHandling:userProperties:)``.
 public struct MessageStream: AsyncSequence, Sendable {
+    /// A message.
     public typealias Element = MQTTMessage
+    /// What the stream may end with.
     public typealias Failure = any Error
 
     let client: MQTTClient

@@ -1,5 +1,6 @@
 /// What a ``PacketDecoder`` finds.
 public enum DecodedPacket: Sendable, Equatable {
+    /// A whole packet.
     case packet(Packet)
     /// A PUBLISH whose payload was over the limit and was passed over.
     case skippedPublish(SkippedPublish)
@@ -11,7 +12,9 @@ public struct SkippedPublish: Sendable, Equatable {
     public let topic: String
     /// 0 at QoS 0. At QoS 1 and 2 the packet is to be acknowledged like any other.
     public let packetID: UInt16
+    /// The QoS it came with.
     public let qos: QoS
+    /// Whether it has the RETAIN flag.
     public let retain: Bool
     /// MQTT 5.0 only.
     public let properties: Properties
@@ -32,5 +35,8 @@ public struct SkippedPublish: Sendable, Equatable {
 
 /// Who reads the packets; some may only go one way.
 public enum Receiver: Sendable, Hashable {
-    case client, server
+    /// A client, which reads what servers send.
+    case client
+    /// A server, which reads what clients send.
+    case server
 }

@@ -1,6 +1,7 @@
 /// What a CONNACK told of the server and of this connection (section 3.2.2.3), with the specification's defaults where it
 /// told nothing. The client obeys all of it before it sends.
 public struct ServerCapabilities: Sendable, Equatable {
+    /// The version that is spoken.
     public var version: ProtocolVersion
     /// Whether the server kept the session of an earlier connection.
     public var sessionPresent: Bool
@@ -8,14 +9,19 @@ public struct ServerCapabilities: Sendable, Equatable {
     public var clientID: String
     /// How many QoS 1 and 2 messages the server takes unacknowledged: 1 to 65,535.
     public var receiveMaximum: Int
+    /// The highest QoS the server takes.
     public var maximumQoS: QoS
+    /// Whether the server keeps retained messages.
     public var isRetainAvailable: Bool
     /// The largest packet in bytes that the server takes.
     public var maximumPacketSize: Int
     /// The highest topic alias that the server takes; 0 for none.
     public var topicAliasMaximum: Int
+    /// Whether filters may have wildcards.
     public var areWildcardsAvailable: Bool
+    /// Whether subscriptions may have identifiers.
     public var areSubscriptionIdentifiersAvailable: Bool
+    /// Whether subscriptions may be shared.
     public var areSharedSubscriptionsAvailable: Bool
     /// The keep alive in use, in seconds; 0 is none.
     public var keepAlive: UInt16

@@ -2,10 +2,13 @@
 ///
 /// Thousands are categories: 1xxx connection, 2xxx message, 3xxx RPC, 4xxx permission.
 public struct ErrorCode: RawRepresentable, Hashable, Sendable, Comparable {
+    /// The number, as peers in other languages know it.
     public let rawValue: Int
 
+    /// A code by its number, known here or not.
     public init(rawValue: Int) { self.rawValue = rawValue }
 
+    /// Orders them by number.
     public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
 }
 
@@ -93,5 +96,6 @@ extension ErrorCode: CustomStringConvertible {
         self.init(rawValue: value)
     }
 
+    /// The name.
     public var description: String { name }
 }

@@ -48,7 +48,16 @@ public struct MQTTXError: Error, Sendable {
 
     /// A family of errors, one for each thousand of the codes.
     public enum Category: Sendable, Hashable {
-        case connection, message, rpc, permission, other
+        /// The connection, its TLS or authentication: 1xxx.
+        case connection
+        /// A message, its topic or its coding: 2xxx.
+        case message
+        /// A call: 3xxx.
+        case rpc
+        /// What somebody may not do: 4xxx.
+        case permission
+        /// All else.
+        case other
     }
 }
 

@@ -7,6 +7,7 @@ public import NIOCore
 public struct Properties: Sendable {
     @usableFromInline var storage: Storage?
 
+    /// No properties.
     @inlinable
     public init() { storage = nil }
 
@@ -134,6 +135,7 @@ public struct Properties: Sendable {
 }
 
 extension Properties: Equatable {
+    /// Whether both say the same.
     public static func == (lhs: Self, rhs: Self) -> Bool {
         lhs.storage === rhs.storage || lhs.fields == rhs.fields
     }
@@ -141,9 +143,12 @@ extension Properties: Equatable {
 
 /// A name and a value, chosen by the application; names may repeat and keep their order (section 2.2.2.2).
 public struct UserProperty: Sendable, Hashable {
+    /// At most 65,535 bytes of UTF-8.
     public var name: String
+    /// At most 65,535 bytes of UTF-8.
     public var value: String
 
+    /// A name and its value.
     public init(_ name: String, _ value: String) {
         self.name = name
         self.value = value

@@ -1,6 +1,8 @@
 /// The versions of MQTT spoken here.
 public enum ProtocolVersion: UInt8, Sendable, Hashable, CaseIterable {
+    /// MQTT 3.1.1, protocol level 4.
     case v3_1_1 = 4
+    /// MQTT 5.0, protocol level 5.
     case v5 = 5
 }
 

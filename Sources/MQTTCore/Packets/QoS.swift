@@ -7,5 +7,6 @@ public enum QoS: UInt8, Sendable, Hashable, CaseIterable, Comparable {
     /// 2: acknowledged in two steps, arrives once.
     case exactlyOnce = 2
 
+    /// Orders them by how much they promise.
     public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
 }

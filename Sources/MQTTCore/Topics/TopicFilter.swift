@@ -42,11 +42,13 @@ public struct TopicFilter: Hashable, Sendable, CustomStringConvertible {
         filter.withBytes { filter in topicName.withBytes { topic in Self.matches(filter, topic) } }
     }
 
+    /// The filter as it was written.
     public var description: String { string }
 
     /// By bytes: what Swift takes for the same text may be two filters (MQTT-4.7.3-4).
     public static func == (lhs: Self, rhs: Self) -> Bool { lhs.string.hasSameBytes(as: rhs.string) }
 
+    /// By its UTF-8 bytes, as equality is.
     public func hash(into hasher: inout Hasher) { string.withBytes { hasher.combine(bytes: $0) } }
 }
 

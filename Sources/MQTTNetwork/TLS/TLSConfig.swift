@@ -37,6 +37,7 @@ public struct TLSConfig: Sendable, Hashable {
     /// The cipher suites for TLS 1.2, the preferred first; at least one. Nil leaves the library's choice.
     public var cipherSuites: [TLSCipherSuite]?
 
+    /// Without arguments no TLS; with `enabled: true` TLS that trusts the system's authorities and checks the broker's name.
     public init(
         enabled: Bool = false, caCerts: String? = nil, certFile: String? = nil, keyFile: String? = nil,
         verifyMode: VerifyMode = .required, checkHostname: Bool = true,

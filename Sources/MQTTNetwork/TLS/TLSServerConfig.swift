@@ -28,6 +28,7 @@ public struct TLSServerConfig: Sendable, Hashable {
     /// The cipher suites for TLS 1.2, the preferred first; at least one. Nil leaves the library's choice.
     public var cipherSuites: [TLSCipherSuite]?
 
+    /// TLS with a certificate and its key, from files or memory; client certificates are asked for where authorities are named.
     public init(
         certFile: String? = nil, keyFile: String? = nil, caFile: String? = nil, requireClientCertificate: Bool = false,
         certificateChain: [UInt8]? = nil, privateKey: [UInt8]? = nil, caCertificates: [UInt8]? = nil,

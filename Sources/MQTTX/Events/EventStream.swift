@@ -2,7 +2,9 @@ internal import MQTTXClient
 
 /// Events of a subscription, one after another. See ``EventChannelManager/stream(_:qos:)``.
 public struct EventStream: AsyncSequence, Sendable {
+    /// The topic of an event, and the event.
     public typealias Element = (topic: String, event: Event)
+    /// What the stream may end with.
     public typealias Failure = any Error
 
     let messages: MessageStream

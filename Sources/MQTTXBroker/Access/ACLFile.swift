@@ -42,14 +42,17 @@ public final class ACLFile: Authorizer {
         rules.withLock { $0 = new }
     }
 
+    /// Whether the file lets the client write the topic.
     public func mayPublish(_ topic: String, by client: ClientIdentity) -> Bool {
         decide(client, .write) { TopicFilterOverlap.matches($0, topic: topic) }
     }
 
+    /// Whether the file lets the client read the topic.
     public func mayReceive(_ topic: String, by client: ClientIdentity) -> Bool {
         decide(client, .read) { TopicFilterOverlap.matches($0, topic: topic) }
     }
 
+    /// Whether the file lets the client read some topic of the filter.
     public func maySubscribe(_ filter: String, by client: ClientIdentity) -> Bool {
         for rules in rules.withLock({ $0 }).groups(for: client) {
             // A deny stands in the way of a subscription only when it covers all of it.

@@ -11,8 +11,11 @@ public protocol Authenticator: Sendable {
 public struct ConnectAttempt: Sendable {
     /// Empty when the broker is to choose.
     public var clientID: String
+    /// The user name in the CONNECT; nil if there is none.
     public var username: String?
+    /// The password in the CONNECT; nil if there is none.
     public var password: [UInt8]?
+    /// The version of MQTT that it speaks.
     public var version: ProtocolVersion
     /// Where the client comes from, such as `127.0.0.1:50123`; nil for a Unix socket.
     public var remoteAddress: String?

@@ -12,15 +12,18 @@ public protocol Authorizer: Sendable {
 }
 
 extension Authorizer {
+    /// Whatever it may subscribe to.
     public func mayReceive(_ topic: String, by client: ClientIdentity) -> Bool { true }
 }
 
 /// Who a client is, once it is let in.
 public struct ClientIdentity: Sendable, Hashable {
+    /// The client identifier, as given or assigned.
     public let clientID: String
     /// The user name, or what the authenticator made of it; nil for an anonymous client.
     public let username: String?
 
+    /// An identity; for tests of an ``Authorizer``.
     public init(clientID: String, username: String?) {
         self.clientID = clientID
         self.username = username

@@ -34,6 +34,7 @@ public final class PasswordFile: Authenticator {
         entries.withLock { $0 = new }
     }
 
+    /// Accepts the users of the file with their passwords.
     public func authenticate(_ attempt: ConnectAttempt) async -> AuthenticationResult {
         // An empty password is none, whatever the file says.
         guard let username = attempt.username, let password = attempt.password, !password.isEmpty else {

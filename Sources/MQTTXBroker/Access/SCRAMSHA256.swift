@@ -9,11 +9,14 @@ import MQTTSCRAM
 /// config.enhancedAuthenticators = [SCRAMSHA256(users: ["edge": try .init(password: "secret")])]
 /// ```
 public struct SCRAMSHA256: EnhancedAuthenticator {
+    /// The name of the method.
     public let method = "SCRAM-SHA-256"
     private let users: [String: Credential]
 
+    /// The method for these users, by name.
     public init(users: [String: Credential]) { self.users = users }
 
+    /// Begins the exchange with one client.
     public func begin(_ attempt: ConnectAttempt) -> any EnhancedAuthentication { SCRAMExchange(users: users) }
 
     /// What is kept of a password.

@@ -18,8 +18,9 @@ public struct BrokerStatistics: Sendable, Hashable {
     public var messagesSent = 0
     /// Messages that a receiver did not get: its queue was full, or the message too large for it.
     public var messagesDropped = 0
-    /// Bytes of MQTT read and written.
+    /// Bytes of MQTT read.
     public var bytesReceived = 0
+    /// Bytes of MQTT written.
     public var bytesSent = 0
     /// Times that a publisher was held back for a slow subscriber.
     public var publishersHeld = 0

@@ -29,6 +29,7 @@ enum CodecArgument: String, ExpressibleByArgument, CaseIterable, Sendable {
 }
 
 extension MessageForm: ExpressibleByArgument {
+    /// A form by its name, in any case of letters.
     public init?(argument: String) {
         guard let form = Self.allCases.first(where: { "\($0)" == argument.lowercased() }) else { return nil }
         self = form
