@@ -169,6 +169,39 @@ struct SubscribeTests {
         }
     }
 
+    @Test("The answer to PINGREQ follows the messages that were due before", arguments: ProtocolVersion.allCases)
+    func pingAfterMessages(version: ProtocolVersion) async throws {
+        try await withBroker { broker in
+            let client = try await RawClient.connect(broker, version: version)
+            try await client.publish("t/kept", qos: .atLeastOnce, retain: true)
+            let subscribe = Subscribe(packetID: 2, filters: [.init("t/#")])
+            let publish = Publish(topic: "t/live", payload: ByteBuffer())
+            try await client.send(.subscribe(subscribe), .pingreq)
+            #expect(try await client.received() == ["SUBACK", "t/kept", "PINGRESP"])
+            try await client.send(.publish(publish), .pingreq, .publish(publish), .pingreq)
+            #expect(try await client.received() == ["t/live", "t/live", "PINGRESP"])
+            #expect(try await client.received() == ["PINGRESP"])
+        }
+    }
+
+    @Test("Messages from before an UNSUBSCRIBE don't follow its UNSUBACK", arguments: ProtocolVersion.allCases)
+    func unsubackAfterMessages(version: ProtocolVersion) async throws {
+        try await withBroker { broker in
+            let client = try await RawClient.connect(broker, version: version)
+            try await client.subscribe("t")
+            try await RawClient.connect(broker).publish("t/kept", qos: .atLeastOnce, retain: true)
+            try await client.send(
+                .publish(Publish(topic: "t", payload: ByteBuffer())),
+                .unsubscribe(Unsubscribe(packetID: 2, filters: ["t"])),
+                .subscribe(Subscribe(packetID: 3, filters: [.init("t/#")])))
+            let packets = [
+                try await client.receive(), try await client.receive(), try await client.receive(),
+                try await client.receive(),
+            ]
+            #expect(packets.map(\.brief) == ["t", "UNSUBACK", "SUBACK", "t/kept"])
+        }
+    }
+
     @Test("A shared subscription gives each message to one member, in turn [MQTT-4.8.2-4]")
     func shared() async throws {
         try await withBroker { broker in

@@ -8,12 +8,22 @@ import Synchronization
 extension ClientConnection {
     /// Takes a packet for the next write. One that the client can't take is left out (MQTT-3.1.2-24).
     func send(_ packet: Packet) {
+        encode(packet, into: &output)
+        wake()
+    }
+
+    /// Takes an answer that follows the messages that are on their way: after it, the client knows that it has them all.
+    func sendBehindMessages(_ packet: Packet) {
+        encode(packet, into: &outputBehindMessages)
+        wake()
+    }
+
+    private func encode(_ packet: Packet, into buffer: inout ByteBuffer) {
         do throws(MQTTXError) {
-            try encoder.encode(packet, into: &output)
+            try encoder.encode(packet, into: &buffer)
         } catch {
             log("packet not sent", error.message)
         }
-        wake()
     }
 
     @inline(__always)
@@ -50,9 +60,7 @@ extension ClientConnection {
                 if bytes.readableBytes > 0 { output.bytesLeft() }
                 return (bytes, output.takeReleased(), output.isRetainedDue)
             }
-            if output.readableBytes > 0 {
-                bytes = joined(bytes)
-            }
+            if outputBytes > 0 { bytes = joined(bytes) }
             if bytes.readableBytes > 0 {
                 broker.counters.bytesSent.count(bytes.readableBytes)
                 transport.write(bytes)
@@ -70,6 +78,8 @@ extension ClientConnection {
         var joined = output
         output = ByteBuffer()
         if bytes.readableBytes > 0 { joined.writeImmutableBuffer(bytes) }
+        joined.writeBuffer(&outputBehindMessages)
+        outputBehindMessages = ByteBuffer()
         return joined
     }
 
@@ -169,32 +179,44 @@ extension ClientConnection {
         finish(packet)
     }
 
-    /// Another connection has the session now (MQTT-3.1.4-3). A DISCONNECT that was under way before takes back the will
-    /// all the same: a client that leaves and comes back at once is not to be told dead.
+    /// Another connection has the session now (MQTT-3.1.4-3). What was under way before counts all the same where nothing
+    /// will send it again: messages at QoS 0, and a DISCONNECT, which takes back the will. A client that leaves and comes
+    /// back at once is not to be told dead.
     func takenOver() {
+        guard stage == .connected else { return }
         ending = ending ?? "another connection has its session"
-        finish(isV5 ? .disconnect(Disconnect(reasonCode: .sessionTakenOver)) : nil, awaitsDisconnect: will != nil)
+        finish(isV5 ? .disconnect(Disconnect(reasonCode: .sessionTakenOver)) : nil, takesRest: true)
+        while let packet = parked.popFirst() { receivedLate(packet) }
     }
 
-    /// What comes after the session is gone: only a DISCONNECT counts.
+    /// What comes after the session is gone.
     func receivedLate(_ packet: DecodedPacket) {
-        guard case .packet(.disconnect(let disconnect)) = packet else { return }
-        if disconnect.reasonCode != .disconnectWithWill { will = nil }
-        transport?.close()
+        switch packet {
+        case .packet(.publish(let publish)) where publish.qos == .atMostOnce && session != nil:
+            received(publish)
+        case .packet(.disconnect(let disconnect)):
+            if disconnect.reasonCode != .disconnectWithWill { will = nil }
+            transport?.close()
+        default:
+            return
+        }
     }
 
     /// Writes what is there and the packet, then closes.
-    func finish(_ packet: Packet?, awaitsDisconnect: Bool = false) {
+    ///
+    /// - Parameter takesRest: goes on reading until the client closes as well, or for a moment.
+    func finish(_ packet: Packet?, takesRest: Bool = false) {
         guard stage != .closing, stage != .closed, let transport else { return }
         stage = .closing
-        if !awaitsDisconnect {
+        if !takesRest {
             transport.stopReceiving()
             // Before the client can know: what comes from now on is for its next connection, and no repetition there.
             broker.leave(self)
         }
         transport.resumeReading()
+        output.writeBuffer(&outputBehindMessages)
         if let packet { encodeLast(packet) }
-        guard output.readableBytes > 0 || awaitsDisconnect else { return transport.close() }
+        guard output.readableBytes > 0 || takesRest else { return transport.close() }
         let written = loop.eventLoop.makePromise(of: Void.self)
         // On plain TCP the client first reads our last packet: a close with its bytes unread would reset the connection.
         written.futureResult.whenComplete { _ in self.transport?.channel?.close(mode: .output, promise: nil) }

@@ -100,7 +100,7 @@ extension ClientConnection {
         if publish.retain, !broker.retained.store(publication.message()) { return .quotaExceeded }
         guard !lastRoute.isEmpty else { return .noMatchingSubscribers }
         holds += broker.deliver(
-            &publication, along: lastRoute, on: loop, publisher: isDraining && stage != .connected ? nil : self)
+            &publication, along: lastRoute, on: loop, publisher: stage == .connected ? self : nil)
         return .success
     }
 

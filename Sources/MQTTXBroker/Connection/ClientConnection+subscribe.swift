@@ -27,8 +27,14 @@ extension ClientConnection {
         // Another connection may have ended the session meanwhile: nobody would remove what was added since.
         if session.outbound.withLock({ $0.isEnded }) { broker.router.removeAll(session) }
         if !isV5 { codes = codes.map { $0.isError ? .unspecifiedError : $0 } }
-        send(.suback(SubAck(packetID: subscribe.packetID, reasonCodes: codes)))
-        deliverRetained()
+        let suback = Packet.suback(SubAck(packetID: subscribe.packetID, reasonCodes: codes))
+        if outputBehindMessages.readableBytes > 0 {
+            // Not before the UNSUBACK for the same filter; retained messages come once it is out.
+            sendBehindMessages(suback)
+        } else {
+            send(suback)
+            deliverRetained()
+        }
     }
 
     private func grant(
@@ -105,7 +111,7 @@ extension ClientConnection {
             session.outbound.withLock { $0.retained.remove(filter) }
             return broker.router.unsubscribe(session, filter) ? .success : .noSubscriptionExisted
         }
-        send(.unsuback(UnsubAck(packetID: unsubscribe.packetID, reasonCodes: codes)))
+        sendBehindMessages(.unsuback(UnsubAck(packetID: unsubscribe.packetID, reasonCodes: codes)))
     }
 
     func received(_ disconnect: Disconnect) {

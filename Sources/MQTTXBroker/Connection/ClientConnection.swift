@@ -29,6 +29,8 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
     var encoder = PacketEncoder(version: .v3_1_1)
     /// Packets of the connection itself, acknowledgements above all; they go out before what the session has.
     var output = ByteBuffer()
+    /// Those that go out behind what the session has.
+    var outputBehindMessages = ByteBuffer()
     var isFlushDue = false
 
     // From CONNECT on.
@@ -146,6 +148,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
         transport = nil
         parked = ParkedPackets()
         output = ByteBuffer()
+        outputBehindMessages = ByteBuffer()
     }
 
     private func countBytes(_ connection: PacketConnection) {
@@ -193,7 +196,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
         case .packet(.pubrec(let acknowledgement)): received(pubrec: acknowledgement)
         case .packet(.pubrel(let acknowledgement)): received(pubrel: acknowledgement)
         case .packet(.pubcomp(let acknowledgement)): received(pubcomp: acknowledgement)
-        case .packet(.pingreq): send(.pingresp)
+        case .packet(.pingreq): sendBehindMessages(.pingresp)
         case .packet(.connect): violation("a second CONNECT")
         case .packet(.auth(let auth)): act(on: handshake.received(auth))
         default:
@@ -237,7 +240,10 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
     }
 
     /// Whether the client sends without taking what it is answered.
-    private var isOutputStuck: Bool { output.readableBytes > ParkedPackets.limit && transport?.isWritable == false }
+    private var isOutputStuck: Bool { outputBytes > ParkedPackets.limit && transport?.isWritable == false }
+
+    /// What the next write has besides messages.
+    var outputBytes: Int { output.readableBytes + outputBehindMessages.readableBytes }
 
     func updateReading() {
         guard let transport else { return }

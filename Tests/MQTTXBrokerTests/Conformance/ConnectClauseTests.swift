@@ -259,11 +259,11 @@ struct ConnectClauseTests {
             #expect(
                 try await client.drain() == [
                     .suback(SubAck(packetID: 1, reasonCodes: [.unspecifiedError])),
-                    .unsuback(UnsubAck(packetID: 2, reasonCodes: [.noSubscriptionExisted])),
                     .puback(Acknowledgement(packetID: 3, reasonCode: .notAuthorized)),
                     .pubrec(Acknowledgement(packetID: 4, reasonCode: .notAuthorized)),
                     .pubcomp(Acknowledgement(packetID: 5, reasonCode: .packetIdentifierNotFound)),
                     .pubrel(Acknowledgement(packetID: 6, reasonCode: .packetIdentifierNotFound)),
+                    .unsuback(UnsubAck(packetID: 2, reasonCodes: [.noSubscriptionExisted])),
                 ])
         }
     }

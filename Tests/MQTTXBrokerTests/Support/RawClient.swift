@@ -106,6 +106,13 @@ final class RawClient: Sendable {
         }
     }
 
+    /// What comes up to the next PINGRESP, in brief.
+    func received() async throws -> [String] {
+        var packets: [String] = []
+        while packets.last != "PINGRESP" { packets.append(try await receive().brief) }
+        return packets
+    }
+
     /// Waits until the broker closes the connection.
     ///
     /// - Returns: the reason code of its DISCONNECT, if it sent one.
@@ -193,6 +200,13 @@ enum RawClientError: Error, Equatable {
     case closed, timeout, unexpected
     case unexpectedPacket(Packet)
     case refused(ReasonCode)
+}
+
+extension Packet {
+    /// The topic of a message, or the packet's type.
+    var brief: String {
+        if case .publish(let publish) = self { publish.topic } else { "\(type)" }
+    }
 }
 
 extension Publish {
