@@ -74,7 +74,7 @@ final class BrokerCore: Sendable {
     }
 
     func mayPublish(_ topic: String, by identity: ClientIdentity) -> Bool {
-        if topic.utf8.starts(with: "$SYS".utf8) { return false }
+        if TopicName.belongsToServer(topic) { return false }
         return config.authorizer?.mayPublish(topic, by: identity) ?? true
     }
 

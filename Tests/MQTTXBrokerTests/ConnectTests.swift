@@ -34,6 +34,23 @@ struct ConnectTests {
         }
     }
 
+    @Test("A bridge that says so gets nothing of its own back, and RETAIN as it was published")
+    func bridge() async throws {
+        try await withBroker { broker in
+            let bridge = try await RawClient.open(broker, version: .v3_1_1)
+            try await bridge.send(bytes: [0x10, 13, 0, 4] + Array("MQTT".utf8) + [0x84, 2, 0, 60, 0, 1, 0x62])
+            #expect(try await bridge.receive() == .connack(ConnAck()))
+            #expect(try await bridge.subscribe([.init("a/#"), .init("$share/group/b")]) == [.success, .success])
+            try await bridge.send(.publish(Publish(topic: "a/own", payload: ByteBuffer())))
+            let other = try await RawClient.connect(broker)
+            try await other.publish("a/other", retain: true)
+            let message = try await bridge.message()
+            #expect(message.topic == "a/other" && message.retain)
+            try await bridge.publish("b")
+            #expect(try await bridge.message().topic == "b")
+        }
+    }
+
     @Test("An empty client identifier without a clean session is refused with 0x02 [MQTT311-3.1.3-8]")
     func emptyIdentifier() async throws {
         try await withBroker { broker in

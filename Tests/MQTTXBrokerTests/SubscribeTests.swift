@@ -169,6 +169,24 @@ struct SubscribeTests {
         }
     }
 
+    @Test("A bridge tells in $SYS whether it is connected, and nothing else")
+    func bridgeState() async throws {
+        try await withBroker { broker in
+            let client = try await RawClient.connect(broker)
+            try await client.subscribe("$SYS/broker/connection/#")
+            let will = Will(topic: "$SYS/broker/connection/there.here/state", payload: ByteBuffer(string: "0"))
+            let bridge = try await RawClient.connect(broker, will: will)
+            try await bridge.publish("$SYS/broker/connection/there.here/state", "1", qos: .atLeastOnce)
+            #expect(try await client.message().text == "1")
+            for topic in ["there.here", "there.here/state/x", "there.here/other", "state"] {
+                let code = try await bridge.publish("$SYS/broker/connection/" + topic, qos: .atLeastOnce)
+                #expect(code == .notAuthorized, "\(topic)")
+            }
+            try await bridge.cut()
+            #expect(try await client.message().text == "0")
+        }
+    }
+
     @Test("The answer to PINGREQ follows the messages that were due before", arguments: ProtocolVersion.allCases)
     func pingAfterMessages(version: ProtocolVersion) async throws {
         try await withBroker { broker in

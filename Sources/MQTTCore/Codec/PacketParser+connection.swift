@@ -35,6 +35,7 @@ extension PacketParser {
         }
         let level = try cursor.readUInt8("protocol level")
         requestedProtocolLevel = level
+        if level == ProtocolVersion.bridgeLevel { return .v3_1_1 }
         guard let version = ProtocolVersion(rawValue: level) else {
             throw MQTTXError(
                 .protocolViolation, "MQTT protocol level \(level) is not supported",

@@ -209,7 +209,7 @@ extension ServerHandshake {
                 return (.packetTooLarge, "the will's payload is too large")
             }
             if will.retain && !policy.isRetainAvailable { return (.retainNotSupported, "no message is retained here") }
-            if will.topic.utf8.starts(with: "$SYS/".utf8) {
+            if TopicName.belongsToServer(will.topic) {
                 return (.topicNameInvalid, "the will's topic belongs to the server")
             }
         }

@@ -4,6 +4,9 @@ public enum ProtocolVersion: UInt8, Sendable, Hashable, CaseIterable {
     case v3_1_1 = 4
     /// MQTT 5.0, protocol level 5.
     case v5 = 5
+
+    /// The level that bridges ask for: 3.1.1, and a bit that says what they are.
+    package static let bridgeLevel: UInt8 = 0x84
 }
 
 extension ProtocolVersion: CustomStringConvertible {

@@ -12,6 +12,15 @@ public enum TopicName {
         if let fault { throw error(fault, topic) }
     }
 
+    /// Whether only the server publishes to a topic: those under `$SYS`, but for those by which a bridge tells whether it is
+    /// connected, `$SYS/broker/connection/NAME/state`.
+    package static func belongsToServer(_ topic: String) -> Bool {
+        guard topic.utf8.starts(with: "$SYS".utf8) else { return false }
+        let levels = topic.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        return levels.count != 5 || !topic.utf8.starts(with: "$SYS/broker/connection/".utf8)
+            || !levels[4].elementsEqual("state".utf8)
+    }
+
     enum Fault { case empty, tooLong, wildcard, null }
 
     @inline(__always)

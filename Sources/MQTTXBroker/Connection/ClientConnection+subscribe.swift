@@ -43,6 +43,10 @@ extension ClientConnection {
         if let code = refusal(of: filter) { return code }
         var options = options
         options.qos = min(options.qos, broker.policy.maximumQoS)
+        if isBridge, filter.shareName == nil {
+            options.noLocal = true
+            options.retainAsPublished = true
+        }
         let subscription = Subscription(options: options, identifier: identifier)
         guard let isNew = broker.router.subscribe(session, filter, subscription) else { return .quotaExceeded }
         let sendsRetained =

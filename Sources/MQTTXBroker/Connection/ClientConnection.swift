@@ -78,6 +78,9 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
     }
 
     var isV5: Bool { encoder.version == .v5 }
+    /// It said so with its protocol level, as mosquitto's bridges do. What it publishes does not come back to it, and what is
+    /// retained stays so on its way through, as 5.0 has a client ask for itself.
+    var isBridge: Bool { transport?.decoder.requestedProtocolLevel == ProtocolVersion.bridgeLevel }
     var isHeld: Bool { holds > 0 || isAuthenticating }
 
     // MARK: PacketReceiver
