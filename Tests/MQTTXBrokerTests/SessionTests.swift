@@ -119,6 +119,32 @@ struct SessionTests {
         }
     }
 
+    @Test(
+        "What was acknowledged right before the connection ended does not come again [MQTT-4.4.0-1]",
+        arguments: ProtocolVersion.allCases, [true, false])
+    func lastAcknowledgement(version: ProtocolVersion, disconnects: Bool) async throws {
+        try await withBroker { broker in
+            let keep: (inout Properties) -> Void = { if version == .v5 { $0.sessionExpiryInterval = 100 } }
+            let first = try await RawClient.connect(
+                broker, "keeper", version: version, cleanStart: false, properties: keep)
+            try await first.subscribe("t")
+            let publisher = try await RawClient.connect(broker)
+            try await publisher.publish("t", qos: .atLeastOnce)
+            let puback = Packet.puback(Acknowledgement(packetID: try await first.message().packetID))
+            if disconnects {
+                try await first.send(puback, .disconnect(Disconnect()))
+                try await first.closed()
+            } else {
+                try await first.send(puback)
+                try await first.cut()
+                while broker.statistics.connections > 1 { _ = try await publisher.drain() }
+            }
+            let second = try await RawClient.connect(
+                broker, "keeper", version: version, cleanStart: false, properties: keep)
+            #expect(try await second.drain().isEmpty)
+        }
+    }
+
     @Test("A session ends when its expiry has passed [MQTT-3.1.2-23, MQTT-4.1.0-2]")
     func expiry() async throws {
         try await withBroker { broker in

@@ -207,6 +207,8 @@ extension ClientConnection {
     /// - Parameter takesRest: goes on reading until the client closes as well, or for a moment.
     func finish(_ packet: Packet?, takesRest: Bool = false) {
         guard stage != .closing, stage != .closed, let transport else { return }
+        // Those that came in the same read, before what ends the connection.
+        if !pubacks.isEmpty { settlePubacks() }
         stage = .closing
         if !takesRest {
             transport.stopReceiving()
