@@ -79,27 +79,6 @@ struct SessionTests {
         }
     }
 
-    @Test(
-        "What was acknowledged does not come again, though the end came in the same read",
-        arguments: [Packet.disconnect(Disconnect(reasonCode: .success)), .pingresp])
-    func acknowledgedAtTheEnd(_ end: Packet) async throws {
-        try await withBroker { broker in
-            let keep: (inout Properties) -> Void = { $0.sessionExpiryInterval = 100 }
-            let first = try await RawClient.connect(broker, "last", properties: keep)
-            try await first.subscribe("t")
-            let publisher = try await RawClient.connect(broker)
-            for text in ["one", "two", "three"] { try await publisher.publish("t", text, qos: .atLeastOnce) }
-            let ids = [try await first.message().packetID, try await first.message().packetID]
-            _ = try await first.message()
-            try await first.send(
-                .puback(Acknowledgement(packetID: ids[0])), .puback(Acknowledgement(packetID: ids[1])), end)
-            try await first.closed()
-            let second = try await RawClient.connect(broker, "last", cleanStart: false, properties: keep)
-            #expect(try await second.message().text == "three")
-            #expect(try await second.drain().isEmpty)
-        }
-    }
-
     @Test("QoS 2 is handed on once, however often it is sent [MQTT-4.3.3-10]")
     func exactlyOnce() async throws {
         try await withBroker { broker in

@@ -213,7 +213,7 @@ extension ClientConnection {
         if !takesRest {
             transport.stopReceiving()
             // Before the client can know: what comes from now on is for its next connection, and no repetition there.
-            leaveSession()
+            broker.leave(self)
         }
         transport.resumeReading()
         output.writeBuffer(&outputBehindMessages)
@@ -225,12 +225,6 @@ extension ClientConnection {
         loop.eventLoop.scheduleTask(in: Self.linger) { self.transport?.close() }
         transport.write(output, promise: written)
         output = ByteBuffer()
-    }
-
-    /// What the read that brought the end has acknowledged before counts.
-    func leaveSession() {
-        if !pubacks.isEmpty { settlePubacks() }
-        broker.leave(self)
     }
 
     private func encodeLast(_ packet: Packet) {

@@ -147,7 +147,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
         timer = nil
         log("connection closed", ending ?? error.map { NetworkFailure.words(for: $0) } ?? "the client closed it")
         broker.closed(self)
-        leaveSession()
+        broker.leave(self)
         transport = nil
         parked = ParkedPackets()
         output = ByteBuffer()
