@@ -204,6 +204,29 @@ struct TLSFailureTests {
         }
     }
 
+    @Test("a lone certificate goes out with those between it and the root, where the authorities have them")
+    func issuers() async throws {
+        let path = TestCertificates.path
+        let server = TLSServerConfig(
+            certFile: path("chained.pem"), keyFile: path("chained.key"), caFile: path("authorities.pem"))
+        try await TestListener.with(.loopback(tls: server)) { listener in
+            let client = TLSConfig(enabled: true, caCerts: path("ca.pem"))
+            #expect(await failure(of: DialTarget(endpoint: listener.endpoint, tls: client)) == nil)
+        }
+        let demanding = TLSServerConfig(
+            certFile: path("server.pem"), keyFile: path("server.key"), caFile: path("ca.pem"),
+            requireClientCertificate: true)
+        try await TestListener.with(.loopback(tls: demanding)) { listener in
+            let client = TLSConfig(
+                enabled: true, caCerts: path("authorities.pem"), certFile: path("chained-client.pem"),
+                keyFile: path("chained-client.key"))
+            let peer = try await dial(DialTarget(endpoint: listener.endpoint, tls: client))
+            let accepted = try #require(await listener.accept())
+            #expect(try await accepted.peerCertificate()?.commonName == "device-4")
+            peer.close()
+        }
+    }
+
     @Test("a version of TLS that the other side does not speak")
     func version() async throws {
         let tls = TLSServerConfig(

@@ -22,13 +22,15 @@ extension TLSConfig {
         configuration.certificateVerification = verification
         configuration.shutdownTimeout = TLSMaterial.shutdownTimeout
         try TLSCipherSuite.apply(cipherSuites, to: &configuration)
-        if let authorities = TLSSource(file: caCerts, bytes: caCertificates, name: "the CA certificates") {
-            configuration.trustRoots = .certificates(try TLSMaterial.certificates(authorities))
+        var authorities: [NIOSSLCertificate] = []
+        if let source = TLSSource(file: caCerts, bytes: caCertificates, name: "the CA certificates") {
+            authorities = try TLSMaterial.certificates(source)
+            configuration.trustRoots = .certificates(authorities)
         }
         let identity = try TLSIdentity(
             chain: TLSSource(file: certFile, bytes: certificateChain, name: "the client certificate"),
             key: TLSSource(file: keyFile, bytes: privateKey, name: "the private key"),
-            pkcs12: pkcs12File, passphrase: passphrase)
+            pkcs12: pkcs12File, passphrase: passphrase)?.completed(from: authorities)
         identity?.apply(to: &configuration)
         return try TLSMaterial.context(configuration, identity: identity)
     }

@@ -7,7 +7,8 @@ public struct TLSConfig: Sendable, Hashable {
     public var enabled: Bool
     /// File with the authorities to trust, PEM or DER. Without it and ``caCertificates`` the system's are trusted.
     public var caCerts: String?
-    /// File with the client's certificate and those that lead to its authority, PEM or DER. Needs ``keyFile``.
+    /// File with the client's certificate and those that lead to its authority, PEM or DER. Where it holds one alone, the
+    /// others are taken from the authorities to trust. Needs ``keyFile``.
     public var certFile: String?
     /// File with the client certificate's private key, PEM or DER.
     public var keyFile: String?

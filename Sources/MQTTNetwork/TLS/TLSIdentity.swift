@@ -31,6 +31,12 @@ struct TLSIdentity {
         }
     }
 
+    init(chain: [NIOSSLCertificate], key: NIOSSLPrivateKey, name: String) {
+        self.chain = chain
+        self.key = key
+        self.name = name
+    }
+
     func apply(to configuration: inout TLSConfiguration) {
         configuration.certificateChain = chain.map { .certificate($0) }
         configuration.privateKey = .privateKey(key)

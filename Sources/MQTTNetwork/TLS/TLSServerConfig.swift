@@ -3,7 +3,8 @@
 /// Replaced files take effect for new connections, without a restart; while new files can't be used, the old
 /// certificate stays in place and the log tells why.
 public struct TLSServerConfig: Sendable, Hashable {
-    /// File with the certificate and those that lead to its authority, PEM or DER.
+    /// File with the certificate and those that lead to its authority, PEM or DER. Where it holds one alone, the others are taken
+    /// from the authorities for client certificates.
     public var certFile: String?
     /// File with the private key, PEM or DER.
     public var keyFile: String?
