@@ -1,4 +1,5 @@
 import MQTTX
+import MQTTXBroker
 import MQTTXClient
 import Testing
 
@@ -71,7 +72,10 @@ import Testing
 
     @Test("More than the socket takes, from tasks on the event loop: nothing is lost")
     func backPressure() async throws {
-        try await TestBroker.run { broker in
+        // However busy the machine is: what is sent at QoS 0 to one that takes nothing may be dropped.
+        var config = BrokerConfig()
+        config.stallTimeout = .seconds(60)
+        try await TestBroker.run(config) { broker in
             let (topic, received) = (TestBroker.topic(), Counter())
             let (all, count) = (Gate(), 2_000)
             try await broker.connect().subscribe(topic) { (message: MQTTMessage) in
@@ -89,6 +93,42 @@ import Testing
                 }
             }
             await all.wait()
+        }
+    }
+
+    @Test(
+        "Handlers of messages run on the event loop where that is wanted, and every message is handled and acknowledged"
+    )
+    func handlers() async throws {
+        try await TestBroker.run { broker in
+            let (topic, elsewhere, held) = (TestBroker.topic(), Counter(), Gate())
+            let client = try await broker.connect { $0.handlersRunOnEventLoop = true }
+            let (numbers, handled) = AsyncStream.makeStream(of: String?.self)
+            for qos in QoS.allCases {
+                try await client.subscribe("\(topic)/\(qos)", qos: qos) { (message: MQTTMessage) async in
+                    if !client.eventLoop.inEventLoop { elsewhere.increment() }
+                    await Task.yield()
+                    handled.yield(message.string)
+                }
+            }
+            // One that waits holds up none of another topic, and one that blocks has a thread of its own.
+            try await client.subscribe("\(topic)/held") { (_: MQTTMessage) async in await held.wait() }
+            try await client.subscribe("\(topic)/blocking", blocking: true) { (_: MQTTMessage) in
+                handled.yield(client.eventLoop.inEventLoop ? "event loop" : nil)
+            }
+            let publisher = try await broker.connect()
+            try await publisher.publish("\(topic)/held", "", qos: .atLeastOnce)
+            for number in 0..<300 {
+                try await publisher.publish(
+                    "\(topic)/\(QoS.allCases[number % 3])", "\(number)", qos: QoS.allCases[number % 3])
+            }
+            try await publisher.publish("\(topic)/blocking", "", qos: .atLeastOnce)
+            var received: [String] = []
+            var arrivals = numbers.makeAsyncIterator()
+            while received.count < 301, let number = await arrivals.next() { received.append(number ?? "a thread") }
+            #expect(Set(received) == Set((0..<300).map { "\($0)" } + ["a thread"]))
+            #expect(elsewhere.count == 0)
+            held.open()
         }
     }
 

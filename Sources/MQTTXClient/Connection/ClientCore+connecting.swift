@@ -22,7 +22,8 @@ extension ClientCore {
         dispatch.start()
         try await withThrowingDiscardingTaskGroup { group in
             let workers = max(1, config.numWorkers ?? NIOCore.System.coreCount * 2)
-            for _ in 0..<workers { group.addTask { await self.dispatch.work() } }
+            let place = config.handlersRunOnEventLoop ? executor : nil
+            for _ in 0..<workers { group.addTask(executorPreference: place) { await self.dispatch.work() } }
             defer { dispatch.stop() }
             do {
                 try await keepConnected(retriesFirst: retriesFirst, connected: connected)

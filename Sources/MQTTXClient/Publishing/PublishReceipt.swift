@@ -25,6 +25,8 @@ public final class PublishReceipt: Sendable {
     ///
     /// - Throws: `CancellationError` if the task is cancelled.
     public var outcome: PublishOutcome {
+        // Part of who waits: each async call on the way costs a look at where to go on.
+        @inline(__always)
         get async throws {
             let (known, id) = state.withLock { state -> (PublishOutcome?, Int) in
                 if let outcome = state.outcome { return (outcome, 0) }

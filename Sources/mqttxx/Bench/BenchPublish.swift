@@ -82,7 +82,7 @@ struct BenchPublish: AsyncParsableCommand {
         let payload = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)
         let stream = firstStream
         for number in 0..<count.count {
-            try await pace.wait(for: number)
+            if pace.isSet { try await pace.wait(for: number) }
             let payload = numbered ? SequenceNumber(stream: stream, number: number).payload(size: size) : payload
             try await window.add(try await client.enqueue(topic, payload, qos: qos))
             progress.add()
@@ -102,7 +102,7 @@ struct BenchPublish: AsyncParsableCommand {
         try await withManyTasks(min(inflight.count, count.count)) { stream in
             var number = 0
             while let ticket = ticket.next() {
-                try await pace.wait(for: ticket)
+                if pace.isSet { try await pace.wait(for: ticket) }
                 let sequence = SequenceNumber(stream: firstStream + stream, number: number)
                 let payload = numbered ? sequence.payload(size: size) : payload
                 try await client.publish(topic, payload, qos: qos)

@@ -29,7 +29,7 @@ struct BenchReceive: AsyncParsableCommand {
 
     func run() async throws {
         try await endingOnSignals {
-            try await connection.withClient { client in
+            try await connection.withClient(adjusting: { $0.handlersRunOnEventLoop = true }) { client in
                 let ending = Ending()
                 let receiver = Receiver(total: count.count, ending: ending)
                 let measurement = Measurement()

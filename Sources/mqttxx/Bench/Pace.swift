@@ -20,6 +20,9 @@ struct Pace: Sendable {
 
     init(rate: Int?) { self.rate = rate }
 
+    /// Whether there is anything to wait for: asked first, since waiting costs, even for nothing.
+    var isSet: Bool { rate != nil }
+
     func wait(for number: Int) async throws {
         guard let rate else { return }
         let due = start + .seconds(Double(number) / Double(rate))
