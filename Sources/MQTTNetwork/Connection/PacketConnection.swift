@@ -14,12 +14,11 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     /// Unchecked: on the event loop alone, and no decoder calls out. Checking cost a tenth of a received message.
     @exclusivity(unchecked)
     package var decoder: PacketDecoder
-    /// Bytes read since the connection opened.
+    // Read through functions: other modules would check the access, for every message.
     @exclusivity(unchecked)
-    package private(set) var bytesRead: UInt64 = 0
-    /// The memory of the read buffer whose packets are being handed over, in bytes: what a message of it holds.
+    private var readTotal: UInt64 = 0
     @exclusivity(unchecked)
-    package private(set) var readCapacity = 0
+    private var lastCapacity = 0
 
     /// Who the peer is by its TLS certificate, when it presented one. Known before the receiver hears of the connection.
     package var peerCertificate: PeerCertificate?
@@ -48,6 +47,12 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
         self.trace = trace
         isTraced = trace != nil
     }
+
+    /// Bytes read since the connection opened.
+    package var bytesRead: UInt64 { readTotal }
+
+    /// The memory of the read buffer whose packets are being handed over, in bytes: what a message of it holds.
+    package var readCapacity: Int { lastCapacity }
 
     /// The channel, while the connection is open.
     package var channel: (any Channel)? { context?.channel }
@@ -135,8 +140,8 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
         guard !isFinished else { return }
-        bytesRead &+= UInt64(bytes.readableBytes)
-        readCapacity = bytes.storageCapacity
+        readTotal &+= UInt64(bytes.readableBytes)
+        lastCapacity = bytes.storageCapacity
         buffers?.giveBack(bytes)
         decoder.append(bytes)
         var count = 0

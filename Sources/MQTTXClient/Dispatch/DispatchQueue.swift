@@ -126,32 +126,45 @@ package final class DispatchQueue: Sendable {
         while var turn = await nextTurn() {
             let start = clock.now
             var lastTold = start
-            // Hoisted: a lone handler costs no retain a message.
             let handlers = turn.batch.handlers
-            var lone: (@Sendable (MQTTMessage) async throws -> Void)?
-            if handlers.count == 1, case .concurrent(let body) = handlers[0].action { lone = body }
-            while turn.handled < turn.length, let message = turn.batch.take() {
-                turn.handled += 1
-                let ticket = turn.batch.ticket
-                var failures = 0
-                if let lone {
+            // Apart, and bound once: a lone handler costs no retain a message.
+            if let body = Self.lone(handlers) {
+                while turn.handled < turn.length, let message = turn.batch.take() {
+                    var failures = 0
                     if !handlers[0].isCancelled {
-                        do { try await lone(message) } catch { failures = failed(error, message) }
+                        do { try await body(message) } catch { failures = failed(error, message) }
                     }
-                } else {
-                    failures = await handle(message, by: handlers)
+                    handled(failures, in: &turn, &earned, &lastTold)
                 }
-                turn.failures += failures
-                guard let ticket else { continue }
-                earned.append((ticket, failures == 0 ? .success : .unspecifiedError))
-                let now = clock.now
-                if lastTold.duration(to: now) > Self.patience {
-                    lastTold = now
-                    tell(&earned)
+            } else {
+                while turn.handled < turn.length, let message = turn.batch.take() {
+                    handled(await handle(message, by: handlers), in: &turn, &earned, &lastTold)
                 }
             }
             tell(&earned)
             finish(turn, took: start.duration(to: clock.now))
+        }
+    }
+
+    /// The one handler, if it runs on workers.
+    private static func lone(_ handlers: [HandlerEntry]) -> (@Sendable (MQTTMessage) async throws -> Void)? {
+        guard handlers.count == 1, case .concurrent(let body) = handlers[0].action else { return nil }
+        return body
+    }
+
+    /// A message has been handled; its acknowledgement goes with those of others, unless they have waited for long.
+    @inline(__always)
+    private func handled(
+        _ failures: Int, in turn: inout Turn, _ earned: inout [Earned], _ lastTold: inout ContinuousClock.Instant
+    ) {
+        turn.handled += 1
+        turn.failures += failures
+        guard let ticket = turn.batch.ticket else { return }
+        earned.append((ticket, failures == 0 ? .success : .unspecifiedError))
+        let now = ContinuousClock.now
+        if lastTold.duration(to: now) > Self.patience {
+            lastTold = now
+            tell(&earned)
         }
     }
 

@@ -339,16 +339,17 @@ package final class Inbound {
 
 /// The batch of the last message: a message of the same topic, owed as that one, follows it without a look at the lanes.
 ///
-/// Its lane keeps it, until it is handed over: so it is held here without a count, which every message would pay for.
+/// Its lane keeps it, and the topic, until it is handed over: so both are held here without a count, which every message
+/// would pay for.
 private struct OpenBatch {
     private let batch: Unmanaged<Batch>
-    private let topic: String
+    private let topic: StringIdentity
     private let generation: UInt64
     private let owes: Bool
 
     init(_ batch: Batch, of lane: TopicLane, owes: Bool) {
         self.batch = .passUnretained(batch)
-        topic = lane.topic
+        topic = StringIdentity(lane.topic)
         generation = lane.generation
         self.owes = owes
     }
@@ -358,25 +359,29 @@ private struct OpenBatch {
         _ message: borrowing MQTTMessage, owed ticket: IncomingFlight.Ticket?, _ registry: SubscriptionRegistry
     ) -> Bool {
         owes == (ticket != nil) && generation == registry.generation.load(ordering: .acquiring)
-            && message.publish.topic.isSameString(as: topic)
+            && topic == StringIdentity(message.publish.topic)
     }
 
     /// - Returns: whether the batch is full now.
     @inline(__always)
     func append(_ message: consuming MQTTMessage, owed ticket: IncomingFlight.Ticket?) -> Bool {
-        // Not in the closure, which can't consume.
-        let batch = batch.takeUnretainedValue()
-        batch.append(message, owed: ticket)
-        return batch.isFull
+        var message = Optional(message)
+        return batch._withUnsafeGuaranteedRef { batch in
+            if let message = message.take() { batch.append(message, owed: ticket) }
+            return batch.isFull
+        }
     }
 }
 
-extension String {
-    /// Whether both are one string in memory, as topics seen lately are: then they have the same bytes.
+/// Which string in memory it is: topics seen lately are one and the same, and have the same bytes then.
+private struct StringIdentity: Equatable {
+    private let words: (UInt64, UInt64)
+
     @inline(__always)
-    fileprivate func isSameString(as other: borrowing String) -> Bool {
-        unsafeBitCast(self, to: (UInt64, UInt64).self) == unsafeBitCast(copy other, to: (UInt64, UInt64).self)
-    }
+    init(_ string: borrowing String) { words = unsafeBitCast(copy string, to: (UInt64, UInt64).self) }
+
+    @inline(__always)
+    static func == (lhs: Self, rhs: Self) -> Bool { lhs.words == rhs.words }
 }
 
 extension HandlerEntry {
