@@ -63,7 +63,8 @@ public struct MQTTConfig: Sendable {
     ///
     /// A message then changes no thread on its way, which saves a third to two thirds of what it costs. In return nothing is
     /// read or written while a handler runs, and one that blocks stops the client: for handlers that await and compute little.
-    /// Those registered with `blocking: true` have threads of their own in any case. False by default.
+    /// Those registered with `blocking: true` have threads of their own in any case. Disconnect before ``eventLoopGroup``
+    /// is shut down: handlers don't end after that. False by default.
     public var handlersRunOnEventLoop: Bool
     /// When a message of QoS 1 or 2 is acknowledged.
     public var acknowledgement: AcknowledgementMode
