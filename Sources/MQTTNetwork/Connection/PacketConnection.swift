@@ -67,7 +67,7 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
         if let largestRead {
             let buffers = ReadBuffers(largest: largestRead)
             self.buffers = buffers
-            try channel.syncOptions?.setOption(.recvAllocator, value: ReadBuffers.Allocator(buffers: buffers))
+            try channel.syncOptions?.setOption(.recvAllocator, value: buffers.allocator)
         }
         try channel.pipeline.syncOperations.addHandler(self)
     }

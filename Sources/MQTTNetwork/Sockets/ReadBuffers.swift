@@ -1,21 +1,21 @@
 import DequeModule
-import NIOCore
+package import NIOCore
 
 /// The memory that a connection reads into: small where little comes, large where much comes, and used again once nobody
 /// holds a message of it any more. New memory costs more than what is read into it.
 ///
 /// The channel's own pool has room for the reads of one turn; messages are held for longer, by the workers that handle them.
 /// All members belong to the event loop, hence unchecked.
-final class ReadBuffers: @unchecked Sendable {
+package final class ReadBuffers: @unchecked Sendable {
     /// What the channel is given: it asks for memory before each read and says afterwards how much came.
-    struct Allocator: RecvByteBufferAllocator {
+    package struct Allocator: RecvByteBufferAllocator {
         let buffers: ReadBuffers
 
-        func buffer(allocator: ByteBufferAllocator) -> ByteBuffer { buffers.next(allocator) }
+        package func buffer(allocator: ByteBufferAllocator) -> ByteBuffer { buffers.next(allocator) }
 
         /// Always true: else the channel would use the buffer again that it has.
-        mutating func record(actualReadBytes: Int) -> Bool {
-            buffers.record(actualReadBytes)
+        package mutating func record(actualReadBytes: Int) -> Bool {
+            _ = buffers.sizes.record(actualReadBytes: actualReadBytes)
             return true
         }
     }
@@ -27,7 +27,7 @@ final class ReadBuffers: @unchecked Sendable {
     private static let glances = 4
 
     /// Whether packets of kilobytes came last.
-    var packetsAreLarge = false
+    package var packetsAreLarge = false
 
     private var sizes: AdaptiveRecvByteBufferAllocator
     /// Oldest first.
@@ -35,13 +35,16 @@ final class ReadBuffers: @unchecked Sendable {
     /// Reads whose buffers the channel keeps itself.
     private var kept = Int(SocketOptions.readsPerTurn)
 
-    /// - Parameter largest: of one buffer, in bytes; up to 16 are kept while as much comes.
-    init(largest: Int) {
+    /// - Parameter largest: of one buffer, in bytes; up to 16 are kept until less comes.
+    package init(largest: Int) {
         sizes = AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: largest)
     }
 
+    /// For the channel.
+    package var allocator: Allocator { Allocator(buffers: self) }
+
     /// A buffer that was read into comes back, to be used again when it is free.
-    func giveBack(_ buffer: ByteBuffer) {
+    package func giveBack(_ buffer: ByteBuffer) {
         guard kept == 0 else { return kept -= 1 }
         if lent.count == Self.largestCount { lent.removeFirst() }
         lent.append(buffer)
@@ -56,16 +59,11 @@ final class ReadBuffers: @unchecked Sendable {
         let size = size
         for _ in 0..<min(lent.count, Self.glances) {
             var buffer = lent.removeFirst()
-            if buffer.storageCapacity >= size, buffer.modifyIfUniquelyOwned({ $0.clear() }) != nil { return buffer }
-            if buffer.storageCapacity >= size { lent.append(buffer) }
+            // What has become too small or too large goes: a message counts with all the memory that it holds.
+            guard (size...2 * size).contains(buffer.storageCapacity) else { continue }
+            if buffer.modifyIfUniquelyOwned({ $0.clear() }) != nil { return buffer }
+            lent.append(buffer)
         }
         return allocator.buffer(capacity: size)
-    }
-
-    private func record(_ count: Int) {
-        let before = size
-        _ = sizes.record(actualReadBytes: count)
-        // Less comes now: what is large goes.
-        if size < before { lent.removeAll { $0.storageCapacity > 2 * size } }
     }
 }

@@ -61,7 +61,7 @@ public struct MQTTConfig: Sendable {
     /// Whether handlers run on the thread that reads and writes the connection, as tasks do with
     /// ``MQTTClient/taskExecutor``, and not in Swift's pool of threads.
     ///
-    /// A message then changes no thread on its way, which saves a third to two thirds of what it costs. In return nothing is
+    /// A message then changes no thread on its way, which saves a tenth to a third of what it costs. In return nothing is
     /// read or written while a handler runs, and one that blocks stops the client: for handlers that await and compute little.
     /// Those registered with `blocking: true` have threads of their own in any case. Disconnect before ``eventLoopGroup``
     /// is shut down: handlers don't end after that. False by default.
