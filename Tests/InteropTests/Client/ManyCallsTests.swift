@@ -20,27 +20,35 @@ struct ManyCallsTests {
                 rpc.register("echo") { (params: JSONValue) in params }
             }
             let calling = try await ConventionalRPCManager(caller, myTopic: "devices/caller")
+            // Half of what it takes when every round waits once. A machine with much else to do may need as long, so there are
+            // several attempts; a client that waits does so in all of them.
             let rounds = 25
-            let clock = ContinuousClock()
-            let took = try await clock.measure {
-                try await withThrowingDiscardingTaskGroup { group in
-                    for task in 0..<count {
-                        group.addTask {
-                            for round in 0..<rounds {
-                                let params = ["task": .int(Int64(task)), "round": .int(Int64(round))] as JSONValue
-                                let answer: JSONValue = try await calling.call("services/echo", "echo", params: params)
-                                #expect(answer == params)
-                            }
-                        }
-                    }
-                }
+            var fastest = Duration.seconds(60)
+            for _ in 0..<8 where fastest >= .milliseconds(20) * rounds {
+                fastest = min(fastest, try await time(rounds, of: count, from: calling))
             }
-            // Half of what it takes when every round waits once.
-            #expect(took < .milliseconds(20) * rounds)
+            #expect(fastest < .milliseconds(20) * rounds)
             await calling.close()
             await serving.close()
             await caller.disconnect()
             await server.disconnect()
+        }
+    }
+
+    /// What so many rounds take in each of so many tasks.
+    private func time(_ rounds: Int, of tasks: Int, from calling: ConventionalRPCManager) async throws -> Duration {
+        try await ContinuousClock().measure {
+            try await withThrowingDiscardingTaskGroup { group in
+                for task in 0..<tasks {
+                    group.addTask {
+                        for round in 0..<rounds {
+                            let params = ["task": .int(Int64(task)), "round": .int(Int64(round))] as JSONValue
+                            let answer: JSONValue = try await calling.call("services/echo", "echo", params: params)
+                            #expect(answer == params)
+                        }
+                    }
+                }
+            }
         }
     }
 }
