@@ -22,12 +22,11 @@ extension MQTTClient {
         _ topic: String, _ payload: ByteBuffer, qos: QoS = .atMostOnce, retain: Bool = false,
         properties: Properties = .init()
     ) async throws -> ReasonCode {
-        let publish = try message(topic, payload, qos, retain, properties)
         // Where nothing has to wait, the message is on its way without another async call.
-        switch try core.outbox.offer(publish) {
+        switch try offer(topic, payload, qos, retain, properties) {
         case .written: return .success
         case .taken(let receipt): return try await receipt.outcome.get()
-        case .full: return try await core.outbox.submit(publish)?.outcome.get() ?? .success
+        case .full(let publish): return try await core.outbox.submit(publish)?.outcome.get() ?? .success
         }
     }
 
@@ -57,11 +56,10 @@ extension MQTTClient {
         _ topic: String, _ payload: ByteBuffer, qos: QoS = .atMostOnce, retain: Bool = false,
         properties: Properties = .init()
     ) async throws -> PublishReceipt {
-        let publish = try message(topic, payload, qos, retain, properties)
-        switch try core.outbox.offer(publish) {
+        switch try offer(topic, payload, qos, retain, properties) {
         case .written: return .delivered
         case .taken(let receipt): return receipt
-        case .full: return try await core.outbox.submit(publish) ?? .delivered
+        case .full(let publish): return try await core.outbox.submit(publish) ?? .delivered
         }
     }
 
@@ -89,17 +87,17 @@ extension MQTTClient {
     package func offer(
         _ topic: String, _ payload: ByteBuffer, qos: QoS, properties: Properties
     ) throws(MQTTXError) -> PublishReceipt? {
-        switch try core.outbox.offer(message(topic, payload, qos, false, properties)) {
+        switch try offer(topic, payload, qos, false, properties) {
         case .written: return nil
         case .taken(let receipt): return receipt
         case .full: throw MQTTXError(.queueFull, "the queue of messages to be sent is full")
         }
     }
 
-    /// The message, if it may be sent.
-    private func message(
+    /// Sends a message that may be sent, or queues it; never waits.
+    private func offer(
         _ topic: String, _ payload: ByteBuffer, _ qos: QoS, _ retain: Bool, _ properties: Properties
-    ) throws(MQTTXError) -> Publish {
+    ) throws(MQTTXError) -> Outbox.Offer {
         let size = payload.readableBytes
         guard size <= core.config.maxPayloadSize else {
             throw MQTTXError(
@@ -108,7 +106,9 @@ extension MQTTClient {
         }
         try TopicName.validate(topic)
         if !properties.isEmpty { try Self.check(properties) }
-        return Publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties)
+        if qos == .atMostOnce, try core.outbox.tryWrite(topic, payload, retain: retain, properties) { return .written }
+        return try core.outbox.offer(
+            Publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties))
     }
 
     private static func check(_ properties: Properties) throws(MQTTXError) {

@@ -43,26 +43,31 @@ final class Outbox: Sendable {
         /// In flight or queued: the receipt will tell.
         case taken(PublishReceipt)
         /// The queue is full: there may be room after ``waitForRoom()``.
-        case full
+        case full(Publish)
+    }
+
+    /// Sends a message at QoS 0 if nothing is before it; never waits.
+    ///
+    /// - Returns: whether it is on its way to the socket, and so done.
+    func tryWrite(
+        _ topic: String, _ payload: ByteBuffer, retain: Bool, _ properties: Properties
+    ) throws(MQTTXError) -> Bool {
+        let (isWritten, needsFlush) = try state.withLock { state throws(MQTTXError) -> (Bool, Bool) in
+            guard try state.tryWrite(topic, payload, retain: retain, properties) else { return (false, false) }
+            return (true, Self.claimFlush(&state))
+        }
+        if needsFlush { scheduleFlush() }
+        return isWritten
     }
 
     /// Sends a message, or queues it; never waits.
-    func offer(_ publish: borrowing Publish) throws(MQTTXError) -> Offer {
-        if publish.qos == .atMostOnce {
-            let (isWritten, needsFlush) = try state.withLock { state throws(MQTTXError) -> (Bool, Bool) in
-                guard try state.tryWriteAtMostOnce(publish) else { return (false, false) }
-                state.statistics.delivered += 1
-                return (true, Self.claimFlush(&state))
-            }
-            if needsFlush { scheduleFlush() }
-            if isWritten { return .written }
-        }
+    func offer(_ publish: Publish) throws(MQTTXError) -> Offer {
         let receipt = PublishReceipt()
-        switch access({ $0.submit(copy publish, receipt: receipt, completions: &$1) }) {
+        switch access({ $0.submit(publish, receipt: receipt, completions: &$1) }) {
         case .written: return .written
         case .taken: return .taken(receipt)
         case .refused(let error): throw error
-        case .full: return .full
+        case .full: return .full(publish)
         }
     }
 

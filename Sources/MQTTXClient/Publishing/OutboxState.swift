@@ -91,10 +91,13 @@ struct OutboxState: ~Copyable {
 
     // MARK: Publishing
 
-    /// The whole way of a message in the common case: into the bytes of the next write.
-    mutating func tryWriteAtMostOnce(_ publish: borrowing Publish) throws(MQTTXError) -> Bool {
+    /// The whole way of a message at QoS 0 in the common case: into the bytes of the next write.
+    mutating func tryWrite(
+        _ topic: String, _ payload: ByteBuffer, retain: Bool, _ properties: Properties
+    ) throws(MQTTXError) -> Bool {
         guard case .online = phase, waiting.isEmpty, hasSocketRoom else { return false }
-        try encode(publish)
+        try encode(topic, payload, .atMostOnce, retain: retain, properties, packetID: 0)
+        statistics.delivered += 1
         return true
     }
 
@@ -224,30 +227,34 @@ struct OutboxState: ~Copyable {
     }
 
     private mutating func encode(_ publish: borrowing Publish, packetID: UInt16 = 0) throws(MQTTXError) {
-        if publish.retain, let server = capabilities, !server.isRetainAvailable {
+        try encode(
+            publish.topic, publish.payload, publish.qos, retain: publish.retain, publish.properties, packetID: packetID)
+    }
+
+    /// From its parts: to make a message of them would count references up and down.
+    @inline(__always)
+    private mutating func encode(
+        _ topic: String, _ payload: ByteBuffer, _ qos: QoS, retain: Bool, _ properties: Properties, packetID: UInt16
+    ) throws(MQTTXError) {
+        if retain, let server = capabilities, !server.isRetainAvailable {
             throw MQTTXError(
                 .publishFailed, "the broker keeps no retained messages", reasonCode: .retainNotSupported)
         }
-        let (alias, sendTopic) = aliases.alias(for: publish.topic)
+        let (alias, sendTopic) = aliases.alias(for: topic)
         do throws(MQTTXError) {
-            try encode(publish, packetID, alias, sendTopic)
+            try encoder.encodePublish(
+                topic: topic, payload: payload, qos: qos, retain: retain, dup: false, packetID: packetID,
+                properties: properties, topicAlias: alias, sendTopic: sendTopic, into: &buffer)
         } catch {
             guard sendTopic, alias != nil else { throw error }
-            aliases.forget(publish.topic)
+            aliases.forget(topic)
             // Three bytes fewer may fit.
-            try encode(publish, packetID, nil, true)
+            try encoder.encodePublish(
+                topic: topic, payload: payload, qos: qos, retain: retain, dup: false, packetID: packetID,
+                properties: properties, into: &buffer)
         }
         statistics.sent += 1
-        if publish.qos == .atMostOnce { atMostOnceInBuffer += 1 }
-    }
-
-    @inline(__always)
-    private mutating func encode(
-        _ publish: borrowing Publish, _ packetID: UInt16, _ alias: UInt16?, _ sendTopic: Bool
-    ) throws(MQTTXError) {
-        try encoder.encodePublish(
-            topic: publish.topic, payload: publish.payload, qos: publish.qos, retain: publish.retain, dup: false,
-            packetID: packetID, properties: publish.properties, topicAlias: alias, sendTopic: sendTopic, into: &buffer)
+        if qos == .atMostOnce { atMostOnceInBuffer += 1 }
     }
 
     private mutating func encodeResend(_ packet: Packet) throws(MQTTXError) {

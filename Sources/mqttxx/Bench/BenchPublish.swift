@@ -103,9 +103,12 @@ struct BenchPublish: AsyncParsableCommand {
             var number = 0
             while let ticket = ticket.next() {
                 if pace.isSet { try await pace.wait(for: ticket) }
-                let sequence = SequenceNumber(stream: firstStream + stream, number: number)
-                let payload = numbered ? sequence.payload(size: size) : payload
-                try await client.publish(topic, payload, qos: qos)
+                if numbered {
+                    let sequence = SequenceNumber(stream: firstStream + stream, number: number)
+                    try await client.publish(topic, sequence.payload(size: size), qos: qos)
+                } else {
+                    try await client.publish(topic, payload, qos: qos)
+                }
                 number += 1
                 progress.add()
             }
