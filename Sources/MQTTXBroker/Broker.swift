@@ -135,15 +135,17 @@ public final class Broker: Sendable {
     }
 
     private func endConnections(_ connections: [ClientConnection], _ code: ReasonCode?) async {
-        // All are told first: a client that lingers holds up no other.
+        // All are told first: a client that lingers holds up no other. With one wake-up of each event loop, which may be busy.
         var closing: [EventLoopFuture<Void>] = []
-        for connection in connections {
-            let closed = try? await connection.loop.eventLoop.submit { () -> EventLoopFuture<Void>? in
-                let future = connection.transport?.channel?.closeFuture
-                if let code { connection.close(with: code) } else { connection.transport?.close() }
-                return future
+        for connections in Dictionary(grouping: connections, by: { $0.loop.index }).values {
+            let closed = try? await connections[0].loop.eventLoop.submit {
+                connections.compactMap { connection -> EventLoopFuture<Void>? in
+                    let future = connection.transport?.channel?.closeFuture
+                    if let code { connection.close(with: code) } else { connection.transport?.close() }
+                    return future
+                }
             }.get()
-            if let closed { closing.append(closed) }
+            closing += closed ?? []
         }
         for closed in closing { try? await closed.get() }
     }

@@ -3,6 +3,7 @@ import Foundation
 import MQTTCore
 import MQTTXBroker
 import NIOCore
+import TestSupport
 import Testing
 
 // The password of all users is "secret".
@@ -49,8 +50,8 @@ struct AccessTests {
 
     @Test("An authenticator that takes its time holds back that connection alone, and keeps its packets in order")
     func slowAuthenticator() async throws {
-        let gate = Gate()
-        try await withBroker({ $0.authenticator = gate }) { broker in
+        let checks = GatedAuthenticator()
+        try await withBroker({ $0.authenticator = checks }) { broker in
             let slow = try await RawClient.open(broker)
             try await slow.send(
                 .connect(Connect(version: .v5, clientID: "slow", username: "u")),
@@ -58,7 +59,7 @@ struct AccessTests {
                 .publish(Publish(topic: "t", payload: ByteBuffer(string: "mine"))))
             let other = try await RawClient.connect(broker)
             #expect(try await other.drain().isEmpty)
-            gate.open()
+            checks.gate.open()
             guard case .connack(let connack) = try await slow.receive(), case .suback = try await slow.receive() else {
                 Issue.record("no CONNACK and SUBACK")
                 return

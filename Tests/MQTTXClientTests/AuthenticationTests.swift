@@ -2,6 +2,7 @@ import MQTTCore
 import MQTTSCRAM
 import NIOCore
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import MQTTXClient

@@ -3,6 +3,7 @@ import MQTTNetwork
 import NIOCore
 import NIOPosix
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import MQTTXClient

@@ -1,6 +1,7 @@
 import MQTTCore
 import NIOCore
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import MQTTXClient

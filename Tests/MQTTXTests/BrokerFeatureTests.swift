@@ -1,6 +1,7 @@
 import MQTTX
 import MQTTXBroker
 import Synchronization
+import TestSupport
 import Testing
 
 /// MQTT 5.0 through the public API, with the embedded broker at the other end.

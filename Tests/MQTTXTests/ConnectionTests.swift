@@ -1,5 +1,6 @@
 import MQTTX
 import MQTTXBroker
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct RPCConnectionTests {

@@ -1,5 +1,6 @@
 import MQTTX
 import NIOPosix
+import TestSupport
 import Testing
 
 /// The rows of the wire's table of behaviour that a peer can observe.

@@ -1,4 +1,5 @@
 import MQTTX
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct ReconnectingClientTests {

@@ -1,6 +1,7 @@
 import MQTTX
 import MQTTXBroker
 import MQTTXClient
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct TaskExecutorTests {

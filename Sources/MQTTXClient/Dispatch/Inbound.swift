@@ -66,6 +66,8 @@ package final class Inbound {
     private var parkedBytes = 0
     @exclusivity(unchecked)
     private var isOverReserve = false
+    /// Whether more than the reserve was taken all the same, since it may not be dropped.
+    private var exceedsReserve = false
 
     package init(
         registry: SubscriptionRegistry, dispatch: DispatchQueue, config: MQTTConfig,
@@ -95,6 +97,7 @@ package final class Inbound {
             switch incoming.receive(packetID: publish.packetID, qos: publish.qos) {
             case .deliver(let new):
                 ticket = new
+                if isOverReserve { exceedsReserve = true }
             case .duplicate:
                 return .taken
             case .quotaExceeded:
@@ -263,10 +266,11 @@ package final class Inbound {
     func mustPause(awaitsAnswer: () -> Bool) -> Bool {
         let queued = dispatch.counters.queued
         isOverReserve = false
-        guard bounds.isFull(queued: queued) else { return false }
-        guard awaitsAnswer() else { return true }
-        isOverReserve = bounds.isFull(2, queued: queued)
-        return bounds.isFull(3, queued: queued) || (isOverReserve && incoming.owedCount > 0)
+        let isFull = bounds.isFull(queued: queued)
+        if isFull, !awaitsAnswer() { return true }
+        isOverReserve = isFull && bounds.isFull(2, queued: queued)
+        if !isOverReserve { exceedsReserve = false }
+        return isOverReserve && (incoming.owedCount > 0 || exceedsReserve)
     }
 
     /// Whether so much has been handled that reading may go on.

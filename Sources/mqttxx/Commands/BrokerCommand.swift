@@ -29,7 +29,8 @@ struct BrokerCommand: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            try await endingOnSignals { try await serve() }
+            // Nothing has to be kept: with very many clients it goes without a word to the last of them.
+            try await endingOnSignals(patience: 1.8, lastStatus: 0) { try await serve() }
         } catch is Interruption {
             // The way a broker ends.
         }

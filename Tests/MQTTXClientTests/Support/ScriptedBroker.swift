@@ -152,7 +152,10 @@ final class ScriptedConnection: Sendable {
         return subscribe
     }
 
-    func send(_ packets: Packet...) async throws {
+    func send(_ packets: Packet...) async throws { try await send(packets) }
+
+    /// In one write.
+    func send(_ packets: [Packet]) async throws {
         var bytes = ByteBuffer()
         for packet in packets { try encoder.withLock { try $0.encode(packet, into: &bytes) } }
         try await send(bytes)
