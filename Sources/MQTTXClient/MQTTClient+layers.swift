@@ -43,10 +43,10 @@ extension MQTTClient {
 
     /// A call begins to wait for a message: while any does, reading goes on into the reserve.
     package func beginAwaiting() {
-        core.outbox.pendingCalls.add(1, ordering: .relaxed)
+        outbox.pendingCalls.add(1, ordering: .relaxed)
     }
 
-    package func endAwaiting() { core.outbox.pendingCalls.subtract(1, ordering: .relaxed) }
+    package func endAwaiting() { outbox.pendingCalls.subtract(1, ordering: .relaxed) }
 
     /// Counts and tells of a message that a higher layer did not understand, or would not take.
     package func reportIgnored(topic: String, reason: String) {

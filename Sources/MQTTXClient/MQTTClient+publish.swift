@@ -26,7 +26,7 @@ extension MQTTClient {
         switch try offer(topic, payload, qos, retain, properties) {
         case .written: return .success
         case .taken(let receipt): return try await receipt.outcome.get()
-        case .full(let publish): return try await core.outbox.submit(publish)?.outcome.get() ?? .success
+        case .full(let publish): return try await outbox.submit(publish)?.outcome.get() ?? .success
         }
     }
 
@@ -59,7 +59,7 @@ extension MQTTClient {
         switch try offer(topic, payload, qos, retain, properties) {
         case .written: return .delivered
         case .taken(let receipt): return receipt
-        case .full(let publish): return try await core.outbox.submit(publish) ?? .delivered
+        case .full(let publish): return try await outbox.submit(publish) ?? .delivered
         }
     }
 
@@ -104,10 +104,11 @@ extension MQTTClient {
                 .payloadTooLarge,
                 "the payload has \(size) bytes; at most \(core.config.maxPayloadSize) are allowed (maxPayloadSize)")
         }
-        try TopicName.validate(topic)
         if !properties.isEmpty { try Self.check(properties) }
-        if qos == .atMostOnce, try core.outbox.tryWrite(topic, payload, retain: retain, properties) { return .written }
-        return try core.outbox.offer(
+        if qos == .atMostOnce, try outbox.tryWrite(topic, payload, retain: retain, properties) { return .written }
+        // What is written is checked there.
+        try TopicName.validate(topic)
+        return try outbox.offer(
             Publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties))
     }
 

@@ -15,10 +15,15 @@ internal import Synchronization
 /// ```
 public final class MQTTClient: Sendable {
     let core: ClientCore
+    /// That of the core, at hand: what is published counts no reference up and down on the way.
+    let outbox: Outbox
     private let running = Mutex<Task<Void, Never>?>(nil)
 
     /// A client that is not connected yet. Subscriptions may be made already; they are kept until there is a connection.
-    public init(_ config: MQTTConfig) { core = ClientCore(config) }
+    public init(_ config: MQTTConfig) {
+        core = ClientCore(config)
+        outbox = core.outbox
+    }
 
     deinit {
         // A client that nobody holds any more has nobody to call disconnect().
@@ -185,7 +190,7 @@ public final class MQTTClient: Sendable {
         guard let task = running.withLock({ $0 }) else { return }
         if let drain, isConnected {
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { await self.core.outbox.drained() }
+                group.addTask { await self.outbox.drained() }
                 group.addTask { try? await Task.sleep(for: drain) }
                 await group.next()
                 // Whoever still waits for the drain is released when the outbox stops.

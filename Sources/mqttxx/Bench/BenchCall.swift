@@ -58,13 +58,12 @@ struct BenchCall: AsyncParsableCommand {
     }
 
     private func callAll(_ manager: RPCManager, _ params: JSONValue) async throws -> Share {
-        let ticket = TicketCounter(count.count)
         let progress = Progress()
         return try await progress.telling(of: count.count) {
             try await withThrowingTaskGroup(of: Share.self) { group in
                 for _ in 0..<min(concurrency.count, count.count) {
                     group.addTask(executorPreference: manager.client.taskExecutor) {
-                        try await call(manager, params, ticket, progress)
+                        try await call(manager, params, progress)
                     }
                 }
                 return try await group.reduce(into: Share()) {
@@ -76,12 +75,12 @@ struct BenchCall: AsyncParsableCommand {
     }
 
     private func call(
-        _ manager: RPCManager, _ params: JSONValue, _ ticket: TicketCounter, _ progress: Progress
+        _ manager: RPCManager, _ params: JSONValue, _ progress: Progress
     ) async throws -> Share {
         var share = Share()
         // Options are looked up at every use: once is enough.
-        let (topic, method, timeout) = (topic, method, timeout.duration)
-        while ticket.next() != nil {
+        let (topic, method, timeout, count) = (topic, method, timeout.duration, count.count)
+        while progress.next(of: count) != nil {
             let start = ContinuousClock.now
             do {
                 try await manager.call(topic, method, params: params, timeout: timeout)
@@ -89,7 +88,6 @@ struct BenchCall: AsyncParsableCommand {
             } catch let error as MQTTXError where error.category != .connection {
                 share.errors += 1
             }
-            progress.add()
         }
         return share
     }

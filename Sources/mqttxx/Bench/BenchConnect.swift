@@ -43,12 +43,11 @@ struct BenchConnect: AsyncParsableCommand {
     }
 
     private func connectAll(_ config: MQTTConfig) async throws -> Share {
-        let ticket = TicketCounter(count.count)
         let progress = Progress()
         return try await progress.telling(of: count.count) {
             try await withThrowingTaskGroup(of: Share.self) { group in
                 for _ in 0..<min(concurrency.count, count.count) {
-                    group.addTask { try await connect(config, ticket, progress) }
+                    group.addTask { try await connect(config, progress) }
                 }
                 return try await group.reduce(into: Share()) {
                     $0.latencies.add($1.latencies)
@@ -58,15 +57,14 @@ struct BenchConnect: AsyncParsableCommand {
         }
     }
 
-    private func connect(_ config: MQTTConfig, _ ticket: TicketCounter, _ progress: Progress) async throws -> Share {
+    private func connect(_ config: MQTTConfig, _ progress: Progress) async throws -> Share {
         var share = Share()
-        while ticket.next() != nil {
+        while progress.next(of: count.count) != nil {
             let client = MQTTClient(config)
             let start = ContinuousClock.now
             try await ConnectionOptions.connectFirst(client)
             share.latencies.record(start.duration(to: .now))
             if hold == nil { await client.disconnect() } else { share.open.append(client) }
-            progress.add()
         }
         return share
     }

@@ -95,13 +95,12 @@ struct BenchPublish: AsyncParsableCommand {
 
     /// Each task is a stream of its own: only within one is the order known.
     private func publish(_ client: MQTTClient, _ pace: Pace, _ progress: Progress) async throws {
-        let ticket = TicketCounter(count.count)
-        let (topic, qos, size, numbered) = (topic, qos, size, numbered)
+        let (topic, qos, size, numbered, count) = (topic, qos, size, numbered, count.count)
         let payload = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)
         let firstStream = firstStream
-        try await withManyTasks(min(inflight.count, count.count)) { stream in
+        try await withManyTasks(min(inflight.count, count)) { stream in
             var number = 0
-            while let ticket = ticket.next() {
+            while let ticket = progress.next(of: count) {
                 if pace.isSet { try await pace.wait(for: ticket) }
                 if numbered {
                     let sequence = SequenceNumber(stream: firstStream + stream, number: number)
@@ -110,7 +109,6 @@ struct BenchPublish: AsyncParsableCommand {
                     try await client.publish(topic, payload, qos: qos)
                 }
                 number += 1
-                progress.add()
             }
         }
     }

@@ -1,18 +1,3 @@
-import Synchronization
-
-/// Hands out so many tickets, to any number of tasks.
-final class TicketCounter: Sendable {
-    private let taken = Atomic<Int>(0)
-    private let total: Int
-
-    init(_ total: Int) { self.total = total }
-
-    func next() -> Int? {
-        let ticket = taken.add(1, ordering: .relaxed).oldValue
-        return ticket < total ? ticket : nil
-    }
-}
-
 /// When each message is due, at a fixed rate.
 struct Pace: Sendable {
     private let start = ContinuousClock.now

@@ -6,6 +6,12 @@ final class Progress: Sendable {
 
     var count: Int { done.load(ordering: .relaxed) }
 
+    /// Hands out the numbers below `total`, each once, to any number of tasks; nil when they have all been taken.
+    func next(of total: Int) -> Int? {
+        let number = done.add(1, ordering: .relaxed).oldValue
+        return number < total ? number : nil
+    }
+
     /// - Returns: the count with this one.
     @discardableResult
     func add() -> Int { done.add(1, ordering: .relaxed).newValue }
@@ -18,7 +24,7 @@ final class Progress: Sendable {
                 var last = 0
                 while true {
                     try await Task.sleep(for: .seconds(1))
-                    let count = self.count
+                    let count = min(self.count, total)
                     StandardError.progress("\(count) of \(total), \(count - last) in the last second")
                     last = count
                 }
