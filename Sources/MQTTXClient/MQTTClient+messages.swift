@@ -58,17 +58,26 @@ public struct MessageStream: AsyncSequence, Sendable {
         /// - Throws: why the subscription was refused, also when it was to be restored; why the client stopped for good; or
         ///   `CancellationError`.
         public func next() async throws -> MQTTMessage? {
-            if subscription == nil {
-                let handoff = handoff
-                subscription = try await stream.client.subscribe(
-                    stream.filter, stream.terms, .concurrent { await handoff.give($0) }, ended: handoff.finish)
-                observer = stream.client.observe { event in
-                    if case .disconnected(willReconnect: false, let error) = event { handoff.finish(error) }
-                }
-            }
+            if subscription == nil { try await subscribe() }
             let message = try await handoff.take()
             if message == nil { try Task.checkCancellation() }
             return message
+        }
+
+        private func subscribe() async throws {
+            let handoff = handoff
+            // First, so that no end of the client is missed.
+            let observer = stream.client.observe { event in
+                if case .disconnected(willReconnect: false, let error) = event { handoff.finish(error) }
+            }
+            do {
+                subscription = try await stream.client.subscribe(
+                    stream.filter, stream.terms, .concurrent { await handoff.give($0) }, ended: handoff.finish)
+                self.observer = observer
+            } catch {
+                stream.client.removeObserver(observer)
+                throw error
+            }
         }
 
         deinit {
@@ -83,17 +92,17 @@ public struct MessageStream: AsyncSequence, Sendable {
     }
 }
 
-/// Hands messages from handlers to one reader; a handler waits until its message is taken.
+/// Hands messages from handlers to one reader; a handler waits until its message is taken, or the end has come.
 final class Handoff: Sendable {
     private struct State {
-        var waitingMessages: [(MQTTMessage, UnsafeContinuation<Void, Never>)] = []
+        var waitingMessages: [(message: MQTTMessage, giver: UnsafeContinuation<Void, Never>?)] = []
         var reader: UnsafeContinuation<Result<MQTTMessage?, any Error>, Never>?
         var end: Result<MQTTMessage?, any Error>?
     }
 
     private let state = Mutex(State())
 
-    /// Waits until the reader has taken the message.
+    /// Waits until the reader has taken the message. After the end it is let go.
     func give(_ message: MQTTMessage) async {
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             let reader = state.withLock { state -> UnsafeContinuation<Result<MQTTMessage?, any Error>, Never>?? in
@@ -139,16 +148,17 @@ final class Handoff: Sendable {
         return try result.get()
     }
 
-    /// Nothing more comes. Messages that wait are still taken when the reader goes on; a nil error lets them go.
+    /// Nothing more comes. Messages that wait are still taken when the reader goes on; a nil error lets them go. Their
+    /// handlers wait no more: the client ends only after them, and it may be the reader who ends it.
     func finish(_ error: (any Error)?) {
         let (givers, reader) = state.withLock { state in
             let end: Result<MQTTMessage?, any Error> = error.map { .failure($0) } ?? .success(nil)
             state.end = end
             let reader = state.reader
             state.reader = nil
-            let givers = state.waitingMessages.map(\.1)
-            if error == nil { state.waitingMessages = [] }
-            return (error == nil ? givers : [], reader.map { ($0, end) })
+            let givers = state.waitingMessages.compactMap(\.giver)
+            state.waitingMessages = error == nil ? [] : state.waitingMessages.map { ($0.message, nil) }
+            return (givers, reader.map { ($0, end) })
         }
         for giver in givers { giver.resume() }
         if let (reader, end) = reader { reader.resume(returning: end) }

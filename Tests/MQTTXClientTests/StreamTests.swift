@@ -106,4 +106,29 @@ struct StreamTests {
             await client.disconnect()
         }
     }
+
+    @Test("The reader of a stream can disconnect the client while more messages wait, and reads those first")
+    func readerDisconnects() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(connections)
+            let log = Log<UInt16?>()
+            let task = Task {
+                for try await message in client.messages("a") {
+                    log.add(message.packetID)
+                    guard message.packetID == 1 else { continue }
+                    while await client.statistics.queuedInbound != 2 { await Task.yield() }
+                    await client.disconnect()
+                }
+            }
+            try await connection.grant()
+            for id in UInt16(1)...3 {
+                try await connection.send(
+                    .publish(Publish(topic: "a", payload: ByteBuffer(string: "x"), qos: .atLeastOnce, packetID: id)))
+            }
+            let error = await #expect(throws: MQTTXError.self) { try await task.value }
+            #expect(error?.code == .notConnected)
+            // The one that its handler had; the other was not handled any more.
+            #expect(await log.next(2) == [1, 2])
+        }
+    }
 }
