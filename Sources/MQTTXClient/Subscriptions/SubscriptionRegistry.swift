@@ -250,15 +250,6 @@ package final class SubscriptionRegistry: Sendable {
         }
         let result = await withTaskCancellationHandler {
             await withTaskGroup(of: Void.self) { group in
-                if let timeout {
-                    group.addTask {
-                        guard (try? await Task.sleep(for: timeout)) != nil else { return }
-                        let error = MQTTXError(
-                            .connectionTimeout,
-                            "the broker did not answer the subscription to '\(entry.filter.string)' in time")
-                        self.resume(entry, id, .failure(error))
-                    }
-                }
                 let result = await withUnsafeContinuation { continuation in
                     let known: Result<BrokerAnswer, MQTTXError>? = state.withLock { state in
                         switch entry.grant {
@@ -274,7 +265,10 @@ package final class SubscriptionRegistry: Sendable {
                             return nil
                         }
                     }
-                    if let known { continuation.resume(returning: known) }
+                    if let known { return continuation.resume(returning: known) }
+                    guard let timeout else { return }
+                    // Not before there is somebody to end the waiting of.
+                    group.addTask { await self.giveUp(entry, id, after: timeout) }
                 }
                 group.cancelAll()
                 return result
@@ -284,6 +278,13 @@ package final class SubscriptionRegistry: Sendable {
         }
         try Task.checkCancellation()
         return try result.get()
+    }
+
+    private func giveUp(_ entry: Entry, _ id: UInt64, after timeout: Duration) async {
+        guard (try? await Task.sleep(for: timeout)) != nil else { return }
+        let error = MQTTXError(
+            .connectionTimeout, "the broker did not answer the subscription to '\(entry.filter.string)' in time")
+        resume(entry, id, .failure(error))
     }
 
     private func resume(_ entry: Entry, _ id: UInt64, _ result: Result<BrokerAnswer, MQTTXError>) {
