@@ -24,10 +24,10 @@ struct ManySubscriptionsTests {
             }
             #expect(try state.request(request))
         }
-        let sent = state.takeBuffer().size
+        let sent = state.output.take().size
         state.acknowledged(.unsuback(UnsubAck(packetID: 7, reasonCodes: [.success])), &completions)
         state.pump(&completions)
-        #expect(state.takeBuffer().size == sent / 65_535)
+        #expect(state.output.take().size == sent / 65_535)
         state.disconnected(&completions)
         for (request, result) in completions.requests { request.answered(result) }
         #expect(ended.withLock { $0.count } == 65_537 && ended.withLock { $0.filter(\.value).map(\.key) } == [7])

@@ -115,7 +115,7 @@ final class Outbox: Sendable {
     /// Whether the broker sends without taking what it is answered: then no more is read.
     var isBlocked: Bool { unreadAnswers > largestAnswers }
 
-    var unreadAnswers: Int { state.withLock { $0.unreadAnswers } }
+    var unreadAnswers: Int { state.withLock { $0.output.unreadAnswers } }
 
     var inFlightCount: Int { state.withLock { $0.flight.count } }
 
@@ -217,11 +217,11 @@ final class Outbox: Sendable {
     func flush(last: Disconnect? = nil) -> EventLoopFuture<Void>? {
         eventLoop.assertInEventLoop()
         let connection = isSealed.value ? nil : self.connection.value
-        let (taken, inFlight) = state.withLock { state -> (OutboxState.Write?, Int) in
+        let (taken, inFlight) = state.withLock { state -> (WriteBuffer.Write?, Int) in
             state.isFlushScheduled = false
             guard connection != nil else { return (nil, 0) }
             if let last { state.write(.disconnect(last)) }
-            return (state.buffer.readableBytes > 0 ? state.takeBuffer() : nil, state.flight.count)
+            return (state.output.isEmpty ? nil : state.output.take(), state.flight.count)
         }
         if last != nil { isSealed.value = true }
         guard let connection else { return nil }
@@ -236,10 +236,10 @@ final class Outbox: Sendable {
         return promise.futureResult
     }
 
-    private func written(_ write: OutboxState.Write, by connection: PacketConnection) {
+    private func written(_ write: WriteBuffer.Write, by connection: PacketConnection) {
         guard self.connection.value === connection else { return }
         access { state, completions in
-            state.written(write)
+            state.output.written(write)
             state.pump(&completions)
         }
     }
@@ -266,7 +266,7 @@ final class Outbox: Sendable {
     }
 
     private static func claimFlush(_ state: inout OutboxState) -> Bool {
-        guard !state.isFlushScheduled, state.buffer.readableBytes > 0 else { return false }
+        guard !state.isFlushScheduled, !state.output.isEmpty else { return false }
         state.isFlushScheduled = true
         return true
     }

@@ -46,9 +46,6 @@ struct OutboxState: ~Copyable {
         var wrongAnswer = false
     }
 
-    /// Bytes handed to the socket but not taken by it yet; above this, messages wait in the queue.
-    static let highWater = 256 * 1024
-
     let limits: QueueLimits
     var phase = Phase.stopped
     var encoder = PacketEncoder(version: .v5)
@@ -58,17 +55,10 @@ struct OutboxState: ~Copyable {
     var waitingBytes = 0
     var roomWaiters = Deque<RoomWaiter>()
     var drainWaiters: [UnsafeContinuation<Void, Never>] = []
-
-    /// Whole packets for the next write.
-    var buffer = ByteBuffer()
-    var spare: ByteBuffer?
-    var bytesBeingWritten = 0
-    /// QoS 0 messages among the bytes of the next write, and of the writes under way.
-    var atMostOnceInBuffer = 0
-    var atMostOnceBeingWritten = 0
-    /// Bytes among them of packets that answer the broker's.
-    var answersInBuffer = 0
-    var answersBeingWritten = 0
+    var requestsInFlight = 0
+    /// SUBSCRIBEs and UNSUBSCRIBEs for which there is no packet identifier at present.
+    var waitingRequests = Deque<PendingRequest>()
+    var output = WriteBuffer()
     var isFlushScheduled = false
     var statistics = OutboxStatistics()
 
@@ -80,14 +70,6 @@ struct OutboxState: ~Copyable {
 
     /// Whether the broker owes us an answer.
     var awaitsAnswer: Bool { flight.count > 0 || requestsInFlight > 0 }
-    private(set) var requestsInFlight = 0
-    /// SUBSCRIBEs and UNSUBSCRIBEs for which there is no packet identifier at present.
-    private var waitingRequests = Deque<PendingRequest>()
-
-    /// Bytes of answers that the broker has not taken.
-    var unreadAnswers: Int { answersInBuffer + answersBeingWritten }
-
-    private var hasSocketRoom: Bool { buffer.readableBytes + bytesBeingWritten < Self.highWater }
 
     // MARK: Publishing
 
@@ -95,7 +77,7 @@ struct OutboxState: ~Copyable {
     mutating func tryWrite(
         _ topic: String, _ payload: ByteBuffer, retain: Bool, _ properties: Properties
     ) throws(MQTTXError) -> Bool {
-        guard case .online = phase, waiting.isEmpty, hasSocketRoom else { return false }
+        guard case .online = phase, waiting.isEmpty, output.hasRoom else { return false }
         try encode(topic, payload, .atMostOnce, retain: retain, properties, packetID: 0)
         statistics.delivered += 1
         return true
@@ -110,7 +92,7 @@ struct OutboxState: ~Copyable {
                 return .refused(MQTTXError(.notConnected, "the connection is away and messages are not queued"))
             }
         case .online:
-            if waiting.isEmpty, hasSocketRoom {
+            if waiting.isEmpty, output.hasRoom {
                 do throws(MQTTXError) {
                     if publish.qos == .atMostOnce {
                         try encode(publish)
@@ -157,7 +139,7 @@ struct OutboxState: ~Copyable {
     mutating func pump(_ completions: inout Completions) {
         guard case .online = phase else { return }
         sendWaitingRequests(&completions)
-        while hasSocketRoom, let packet = flight.nextToResend() {
+        while output.hasRoom, let packet = flight.nextToResend() {
             do throws(MQTTXError) {
                 try encodeResend(packet)
             } catch {
@@ -168,7 +150,7 @@ struct OutboxState: ~Copyable {
                 fail(Pending(publish: publish, receipt: receipt), error, &completions)
             }
         }
-        while !flight.hasResends, hasSocketRoom, let next = waiting.first {
+        while !flight.hasResends, output.hasRoom, let next = waiting.first {
             do throws(MQTTXError) {
                 if next.publish.qos == .atMostOnce {
                     try encode(next.publish)
@@ -244,25 +226,25 @@ struct OutboxState: ~Copyable {
         do throws(MQTTXError) {
             try encoder.encodePublish(
                 topic: topic, payload: payload, qos: qos, retain: retain, dup: false, packetID: packetID,
-                properties: properties, topicAlias: alias, sendTopic: sendTopic, into: &buffer)
+                properties: properties, topicAlias: alias, sendTopic: sendTopic, into: &output.bytes)
         } catch {
             guard sendTopic, alias != nil else { throw error }
             aliases.forget(topic)
             // Three bytes fewer may fit.
             try encoder.encodePublish(
                 topic: topic, payload: payload, qos: qos, retain: retain, dup: false, packetID: packetID,
-                properties: properties, into: &buffer)
+                properties: properties, into: &output.bytes)
         }
         statistics.sent += 1
-        if qos == .atMostOnce { atMostOnceInBuffer += 1 }
+        if qos == .atMostOnce { output.messages += 1 }
     }
 
     private mutating func encodeResend(_ packet: Packet) throws(MQTTXError) {
-        try encoder.encode(packet, into: &buffer)
+        try encoder.encode(packet, into: &output.bytes)
         if case .publish = packet { statistics.sent += 1 }
     }
 
-    private mutating func fail(_ pending: Pending, _ error: MQTTXError, _ completions: inout Completions) {
+    mutating func fail(_ pending: Pending, _ error: MQTTXError, _ completions: inout Completions) {
         statistics.failures += 1
         completions.receipts.append((pending.receipt, .failed(error)))
         completions.failures.append((pending.publish.topic, error))
@@ -284,7 +266,7 @@ struct OutboxState: ~Copyable {
     private mutating func send(_ request: PendingRequest) throws(MQTTXError) -> Bool {
         guard let id = flight.addRequest(token: request) else { return false }
         do throws(MQTTXError) {
-            try encoder.encode(request.packet(id), into: &buffer)
+            try encoder.encode(request.packet(id), into: &output.bytes)
             requestsInFlight += 1
             return true
         } catch {
@@ -324,193 +306,11 @@ struct OutboxState: ~Copyable {
     }
 
     private mutating func answer(_ write: (borrowing PacketEncoder, inout ByteBuffer) -> Void) {
-        let before = buffer.readableBytes
-        write(encoder, &buffer)
-        answersInBuffer += buffer.readableBytes - before
+        let before = output.bytes.readableBytes
+        write(encoder, &output.bytes)
+        output.answers += output.bytes.readableBytes - before
     }
 
-    // MARK: Writing
-
-    /// The bytes of one write, and what counts of them.
-    struct Write: Sendable {
-        let bytes: ByteBuffer
-        let size: Int
-        let messages: Int
-        let answers: Int
-    }
-
-    /// The bytes of the next write.
-    mutating func takeBuffer() -> Write {
-        let taken = Write(
-            bytes: buffer, size: buffer.readableBytes, messages: atMostOnceInBuffer, answers: answersInBuffer)
-        bytesBeingWritten += taken.size
-        atMostOnceBeingWritten += taken.messages
-        answersBeingWritten += taken.answers
-        atMostOnceInBuffer = 0
-        answersInBuffer = 0
-        buffer = ByteBuffer()
-        if var next = spare.take() {
-            // The socket has let go of it by now: its memory is used again.
-            next.clear()
-            buffer = next
-        }
-        return taken
-    }
-
-    mutating func written(_ write: Write) {
-        bytesBeingWritten -= write.size
-        atMostOnceBeingWritten -= write.messages
-        answersBeingWritten -= write.answers
-        if spare == nil, write.bytes.storageCapacity <= 4 * Self.highWater { spare = write.bytes }
-    }
-
-    private mutating func clearBuffer() {
-        buffer.clear()
-        bytesBeingWritten = 0
-        atMostOnceInBuffer = 0
-        atMostOnceBeingWritten = 0
-        answersInBuffer = 0
-        answersBeingWritten = 0
-    }
-
-    // MARK: Acknowledgements
-
-    mutating func acknowledged(_ packet: Packet, _ completions: inout Completions) {
-        switch packet {
-        case .puback(let ack):
-            complete(flight.puback(ack.packetID), ack, &completions)
-        case .pubrec(let ack):
-            switch flight.pubrec(ack.packetID, reasonCode: ack.reasonCode) {
-            case .release:
-                acknowledge(.pubrel, ack.packetID, .success)
-            case .completed(let entry):
-                complete(.completed(entry), ack, &completions)
-            case .unknown:
-                acknowledge(.pubrel, ack.packetID, .packetIdentifierNotFound)
-            }
-        case .pubcomp(let ack):
-            complete(flight.pubcomp(ack.packetID), ack, &completions)
-        case .suback(let suback):
-            answered(suback.packetID, packet, &completions)
-        case .unsuback(let unsuback):
-            answered(unsuback.packetID, packet, &completions)
-        default:
-            break
-        }
-    }
-
-    private mutating func complete(
-        _ outcome: consuming OutgoingFlight.Outcome, _ ack: Acknowledgement, _ completions: inout Completions
-    ) {
-        guard case .completed(let entry) = consume outcome, let receipt = entry.token as? PublishReceipt else { return }
-        // What PUBREC has accepted is delivered: an identifier not known any more when PUBREL comes again, on the next
-        // connection, is no error (section 3.7.2.1).
-        guard ack.reasonCode.isError, entry.stage != .awaitingPubcomp else {
-            let reasonCode = ack.reasonCode.isError ? .success : ack.reasonCode
-            statistics.delivered += 1
-            completions.receipts.append((receipt, .delivered(BrokerAnswer(reasonCode, ack.properties))))
-            return
-        }
-        let error = MQTTXError(publishRefused: ack, topic: entry.publish.topic)
-        statistics.failures += 1
-        completions.receipts.append((receipt, .failed(error)))
-        completions.failures.append((entry.publish.topic, error))
-    }
-
-    private mutating func answered(_ id: UInt16, _ packet: Packet, _ completions: inout Completions) {
-        guard case .completed(let entry) = flight.answer(id), let request = entry.token as? PendingRequest else {
-            return
-        }
-        requestsInFlight -= 1
-        guard request.isAnswered(by: packet, encoder.version) else {
-            completions.wrongAnswer = true
-            completions.requests.append((request, .failure(Self.unanswered)))
-            return
-        }
-        completions.requests.append((request, .success(packet)))
-    }
-
-    // MARK: The connection
-
-    mutating func connected(
-        _ server: ServerCapabilities, maximumAliases: Int, _ completions: inout Completions
-    ) {
-        phase = .online(server)
-        encoder = PacketEncoder(version: server.version)
-        encoder.maximumPacketSize = server.maximumPacketSize
-        aliases = OutgoingTopicAliases(maximum: min(server.topicAliasMaximum, maximumAliases))
-        clearBuffer()
-        guard !server.sessionPresent else {
-            endRequests(flight.connectionResumed(receiveMaximum: server.receiveMaximum), &completions)
-            return
-        }
-        let entries = flight.removeAll()
-        flight.receiveMaximum = server.receiveMaximum
-        completions.sessionLost = !entries.isEmpty
-        endRequests(entries.filter { $0.stage == .awaitingAnswer }, &completions)
-        // Newest first, each to the front: the queue keeps the order in which they were sent.
-        for entry in entries.reversed() where entry.stage != .awaitingAnswer {
-            guard let receipt = entry.token as? PublishReceipt else { continue }
-            var publish = entry.publish
-            publish.packetID = 0
-            let sendAgain =
-                switch entry.stage {
-                case .awaitingPuback: true
-                case .awaitingPubrec: limits.lostSessionQoS2 == .sendAgain
-                case .awaitingPubcomp, .awaitingAnswer, .abandoned, .free: false
-                }
-            let pending = Pending(publish: publish, receipt: receipt)
-            if sendAgain {
-                waiting.prepend(pending)
-                waitingBytes += pending.size
-            } else {
-                fail(
-                    pending,
-                    MQTTXError(
-                        .publishFailed,
-                        "the outcome is unknown: the broker lost the session while a QoS 2 message was in flight"),
-                    &completions)
-            }
-        }
-    }
-
-    private mutating func endRequests(_ entries: [OutgoingFlight.Entry], _ completions: inout Completions) {
-        requestsInFlight = 0
-        for request in entries.compactMap({ $0.token as? PendingRequest }) + waitingRequests {
-            completions.requests.append((request, .failure(Self.unanswered)))
-        }
-        waitingRequests.removeAll()
-    }
-
-    private static let unanswered = MQTTXError(
-        .connectionLost, "the connection was lost before the broker answered")
-
-    mutating func disconnected(_ completions: inout Completions) {
-        guard case .online = phase else { return }
-        phase = .seeking
-        completions.lostMessages = atMostOnceInBuffer + atMostOnceBeingWritten
-        statistics.lost += completions.lostMessages
-        clearBuffer()
-        endRequests(flight.takeRequests(), &completions)
-    }
-
-    /// No connection will follow: everything that waits or is in flight ends.
-    mutating func stop(_ error: MQTTXError, _ completions: inout Completions) {
-        disconnected(&completions)
-        phase = .stopped
-        for entry in flight.removeAll() {
-            if let receipt = entry.token as? PublishReceipt {
-                fail(Pending(publish: entry.publish, receipt: receipt), error, &completions)
-            }
-        }
-        for pending in waiting { fail(pending, error, &completions) }
-        waiting.removeAll()
-        waitingBytes = 0
-        completions.roomWaiters.append(contentsOf: roomWaiters)
-        roomWaiters.removeAll()
-        completions.drained += drainWaiters
-        drainWaiters = []
-    }
 }
 
 /// Counters kept under the outbox's lock.

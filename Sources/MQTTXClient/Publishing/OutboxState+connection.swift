@@ -1,0 +1,144 @@
+internal import DequeModule
+internal import MQTTCore
+
+// What the broker answers, and what becomes of all that waits or is in flight when connections come and go.
+extension OutboxState {
+    // MARK: Acknowledgements
+
+    mutating func acknowledged(_ packet: Packet, _ completions: inout Completions) {
+        switch packet {
+        case .puback(let ack):
+            complete(flight.puback(ack.packetID), ack, &completions)
+        case .pubrec(let ack):
+            switch flight.pubrec(ack.packetID, reasonCode: ack.reasonCode) {
+            case .release:
+                acknowledge(.pubrel, ack.packetID, .success)
+            case .completed(let entry):
+                complete(.completed(entry), ack, &completions)
+            case .unknown:
+                acknowledge(.pubrel, ack.packetID, .packetIdentifierNotFound)
+            }
+        case .pubcomp(let ack):
+            complete(flight.pubcomp(ack.packetID), ack, &completions)
+        case .suback(let suback):
+            answered(suback.packetID, packet, &completions)
+        case .unsuback(let unsuback):
+            answered(unsuback.packetID, packet, &completions)
+        default:
+            break
+        }
+    }
+
+    private mutating func complete(
+        _ outcome: consuming OutgoingFlight.Outcome, _ ack: Acknowledgement, _ completions: inout Completions
+    ) {
+        guard case .completed(let entry) = consume outcome, let receipt = entry.token as? PublishReceipt else { return }
+        // What PUBREC has accepted is delivered: an identifier not known any more when PUBREL comes again, on the next
+        // connection, is no error (section 3.7.2.1).
+        guard ack.reasonCode.isError, entry.stage != .awaitingPubcomp else {
+            let reasonCode = ack.reasonCode.isError ? .success : ack.reasonCode
+            statistics.delivered += 1
+            completions.receipts.append((receipt, .delivered(BrokerAnswer(reasonCode, ack.properties))))
+            return
+        }
+        let error = MQTTXError(publishRefused: ack, topic: entry.publish.topic)
+        statistics.failures += 1
+        completions.receipts.append((receipt, .failed(error)))
+        completions.failures.append((entry.publish.topic, error))
+    }
+
+    private mutating func answered(_ id: UInt16, _ packet: Packet, _ completions: inout Completions) {
+        guard case .completed(let entry) = flight.answer(id), let request = entry.token as? PendingRequest else {
+            return
+        }
+        requestsInFlight -= 1
+        guard request.isAnswered(by: packet, encoder.version) else {
+            completions.wrongAnswer = true
+            completions.requests.append((request, .failure(Self.unanswered)))
+            return
+        }
+        completions.requests.append((request, .success(packet)))
+    }
+
+    // MARK: The connection
+
+    mutating func connected(
+        _ server: ServerCapabilities, maximumAliases: Int, _ completions: inout Completions
+    ) {
+        phase = .online(server)
+        encoder = PacketEncoder(version: server.version)
+        encoder.maximumPacketSize = server.maximumPacketSize
+        aliases = OutgoingTopicAliases(maximum: min(server.topicAliasMaximum, maximumAliases))
+        output.clear()
+        guard !server.sessionPresent else {
+            endRequests(flight.connectionResumed(receiveMaximum: server.receiveMaximum), &completions)
+            return
+        }
+        let entries = flight.removeAll()
+        flight.receiveMaximum = server.receiveMaximum
+        completions.sessionLost = !entries.isEmpty
+        endRequests(entries.filter { $0.stage == .awaitingAnswer }, &completions)
+        // Newest first, each to the front: the queue keeps the order in which they were sent.
+        for entry in entries.reversed() where entry.stage != .awaitingAnswer {
+            guard let receipt = entry.token as? PublishReceipt else { continue }
+            var publish = entry.publish
+            publish.packetID = 0
+            let sendAgain =
+                switch entry.stage {
+                case .awaitingPuback: true
+                case .awaitingPubrec: limits.lostSessionQoS2 == .sendAgain
+                case .awaitingPubcomp, .awaitingAnswer, .abandoned, .free: false
+                }
+            let pending = Pending(publish: publish, receipt: receipt)
+            if sendAgain {
+                waiting.prepend(pending)
+                waitingBytes += pending.size
+            } else {
+                fail(
+                    pending,
+                    MQTTXError(
+                        .publishFailed,
+                        "the outcome is unknown: the broker lost the session while a QoS 2 message was in flight"),
+                    &completions)
+            }
+        }
+    }
+
+    private mutating func endRequests(_ entries: [OutgoingFlight.Entry], _ completions: inout Completions) {
+        requestsInFlight = 0
+        for request in entries.compactMap({ $0.token as? PendingRequest }) + waitingRequests {
+            completions.requests.append((request, .failure(Self.unanswered)))
+        }
+        waitingRequests.removeAll()
+    }
+
+    private static let unanswered = MQTTXError(
+        .connectionLost, "the connection was lost before the broker answered")
+
+    mutating func disconnected(_ completions: inout Completions) {
+        guard case .online = phase else { return }
+        phase = .seeking
+        completions.lostMessages = output.unwrittenMessages
+        statistics.lost += completions.lostMessages
+        output.clear()
+        endRequests(flight.takeRequests(), &completions)
+    }
+
+    /// No connection will follow: everything that waits or is in flight ends.
+    mutating func stop(_ error: MQTTXError, _ completions: inout Completions) {
+        disconnected(&completions)
+        phase = .stopped
+        for entry in flight.removeAll() {
+            if let receipt = entry.token as? PublishReceipt {
+                fail(Pending(publish: entry.publish, receipt: receipt), error, &completions)
+            }
+        }
+        for pending in waiting { fail(pending, error, &completions) }
+        waiting.removeAll()
+        waitingBytes = 0
+        completions.roomWaiters.append(contentsOf: roomWaiters)
+        roomWaiters.removeAll()
+        completions.drained += drainWaiters
+        drainWaiters = []
+    }
+}
