@@ -28,13 +28,13 @@ extension PacketParser {
 
     private mutating func parseProtocol(_ cursor: inout ByteCursor) throws(MQTTXError) -> ProtocolVersion {
         let name = try cursor.readString("protocol name")
+        let level = try cursor.readUInt8("protocol level")
+        requestedProtocolLevel = level
         guard name == "MQTT" else {
             throw MQTTXError(
                 .protocolViolation, "the protocol is '\(name)', not MQTT 3.1.1 or 5.0",
                 reasonCode: .unsupportedProtocolVersion)
         }
-        let level = try cursor.readUInt8("protocol level")
-        requestedProtocolLevel = level
         if level == ProtocolVersion.bridgeLevel { return .v3_1_1 }
         guard let version = ProtocolVersion(rawValue: level) else {
             throw MQTTXError(
