@@ -48,6 +48,7 @@ struct ConnectionClauseTests {
         Violation("topic alias 0 (MQTT-3.3.2-8)", .v5, "3007 0001 61 03 23 0000", .topicAliasInvalid),
         Violation("subscription identifier (MQTT-3.3.4-6)", .v5, "3006 0001 61 02 0b 01", .protocolError),
         Violation("response topic with a wildcard (MQTT-3.3.2-14)", .v5, "3008 0001 61 04 08 0001 23", .protocolError),
+        Violation("empty response topic (MQTT-4.7.3-1)", .v5, "3007 0001 61 03 08 0000", .protocolError),
         Violation("SUBSCRIBE without a filter (MQTT-3.8.3-2)", .v5, "8203 0001 00", .protocolError),
         Violation("SUBSCRIBE without a filter (MQTT311-3.8.3-3)", .v3_1_1, "8202 0001"),
         Violation("filter that is no UTF-8 (MQTT-3.8.3-1)", .v5, "8208 0001 00 0002 c328 00", .malformedPacket),
