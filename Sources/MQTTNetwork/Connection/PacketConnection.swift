@@ -175,6 +175,13 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
         context.fireChannelWritabilityChanged()
     }
 
+    /// The peer sends no more, which ends the connection; first what it is owed for its last bytes goes out, at the end of
+    /// this turn of the event loop.
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .inputClosed? = event as? ChannelEvent else { return context.fireUserInboundEventTriggered(event) }
+        context.eventLoop.assumeIsolated().execute { self.close() }
+    }
+
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if failure == nil { failure = error }
         context.close(promise: nil)

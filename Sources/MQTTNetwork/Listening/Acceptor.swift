@@ -32,6 +32,7 @@ final class Acceptor: Sendable {
     func accept(_ channel: any Channel) throws {
         try count(channel)
         if tls == nil && target.webSocket == nil {
+            try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
             try finish(channel, peerCertificate: nil)
         } else {
             try shakeHands(channel)

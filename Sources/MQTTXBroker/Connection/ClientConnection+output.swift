@@ -212,6 +212,7 @@ extension ClientConnection {
         stage = .closing
         if !takesRest {
             transport.stopReceiving()
+            takeMessages()
             // Before the client can know: what comes from now on is for its next connection, and no repetition there.
             broker.leave(self)
         }
@@ -225,6 +226,12 @@ extension ClientConnection {
         loop.eventLoop.scheduleTask(in: Self.linger) { self.transport?.close() }
         transport.write(output, promise: written)
         output = ByteBuffer()
+    }
+
+    /// Takes what the session has written for this connection: it was due before the end.
+    private func takeMessages() {
+        guard var messages = session?.outbound.withLock({ $0.takeWritten(for: self) }) else { return }
+        output.writeBuffer(&messages)
     }
 
     private func encodeLast(_ packet: Packet) {

@@ -295,6 +295,13 @@ struct SessionOutput {
         return bytes
     }
 
+    /// What is left to write when the connection ends; nothing more is begun.
+    mutating func takeWritten(for taker: ClientConnection) -> ByteBuffer {
+        guard connection === taker else { return ByteBuffer() }
+        defer { pending = ByteBuffer() }
+        return pending
+    }
+
     /// There is more to write than ``takePending(for:)`` handed out.
     var hasMore: Bool { pending.readableBytes > 0 }
 

@@ -71,7 +71,13 @@ final class RawClient: Sendable {
         try await send(bytes: buffer)
     }
 
-    func send(bytes: ByteBuffer) async throws { try await channel.writeAndFlush(bytes) }
+    /// - Parameter isLast: nothing follows, while answers are still taken.
+    func send(bytes: ByteBuffer, isLast: Bool = false) async throws {
+        let written = channel.eventLoop.makePromise(of: Void.self)
+        channel.writeAndFlush(bytes, promise: written)
+        if isLast { channel.close(mode: .output, promise: nil) }
+        try await written.futureResult.get()
+    }
 
     func send(bytes: [UInt8]) async throws { try await send(bytes: ByteBuffer(bytes: bytes)) }
 
