@@ -241,4 +241,32 @@ struct SessionTests {
             }
         }
     }
+
+    @Test("What has expired in a full queue makes way for what comes [MQTT-3.3.2-5]")
+    func expiredInFullQueue() async throws {
+        for policy in [BrokerConfig.DropPolicy.newest, .oldest] {
+            try await withBroker({
+                $0.maximumQueuedMessages = 3
+                $0.dropPolicy = policy
+            }) { broker in
+                let away = try await RawClient.resume(broker, "away")
+                try await away.subscribe("t", .init(qos: .atLeastOnce))
+                try await away.disconnect()
+                let publisher = try await RawClient.connect(broker)
+                try await publisher.subscribe("clock")
+                try await publisher.publish("t", "0", qos: .atLeastOnce)
+                for _ in 0..<2 {
+                    try await publisher.publish("t", qos: .atLeastOnce) { $0.messageExpiryInterval = 1 }
+                }
+                // A second, told by the broker itself.
+                let clock = Will(topic: "clock", payload: ByteBuffer(), properties: .with { $0.willDelayInterval = 1 })
+                try await RawClient.resume(broker, "clock", will: clock).cut()
+                #expect(try await publisher.message().topic == "clock")
+                for index in 1...3 { try await publisher.publish("t", "\(index)", qos: .atLeastOnce) }
+                let back = try await RawClient.resume(broker, "away")
+                #expect(try await back.texts(3) == (policy == .newest ? ["0", "1", "2"] : ["1", "2", "3"]))
+                #expect(broker.statistics.messagesDropped == 1)
+            }
+        }
+    }
 }

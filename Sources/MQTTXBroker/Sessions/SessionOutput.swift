@@ -28,6 +28,8 @@ struct SessionOutput {
 
     private(set) var queue = Deque<Delivery>()
     private(set) var queuedBytes = 0
+    /// No queued message expires before that.
+    private var nextExpiry: NIODeadline?
     private(set) var flight: DeliveryFlight
     var retained = RetainedBacklog()
     private var pending = ByteBuffer()
@@ -160,10 +162,12 @@ struct SessionOutput {
     private mutating func enqueue(_ delivery: Delivery) {
         queuedBytes += delivery.message.cost
         queue.append(delivery)
+        if let expiry = delivery.message.content.expiry { nextExpiry = min(expiry, nextExpiry ?? expiry) }
     }
 
     private mutating func enqueueWithinLimits(_ delivery: Delivery) -> Outcome {
         var outcome = Outcome()
+        if !hasRoom(for: delivery.message.cost) { discardExpired() }
         while !hasRoom(for: delivery.message.cost) {
             guard limits.dropsOldest, let oldest = queue.popFirst() else {
                 outcome.isRefused = true
@@ -175,6 +179,15 @@ struct SessionOutput {
         if !outcome.isRefused { enqueue(delivery) }
         settleAccount()
         return outcome
+    }
+
+    /// What nobody is to get any more takes no room from what comes; looks at nothing before something may have expired.
+    private mutating func discardExpired() {
+        guard let nextExpiry else { return }
+        let now = NIODeadline.now()
+        guard nextExpiry <= now else { return }
+        keepQueued(queue.filter { !$0.message.hasExpired(now: now) })
+        self.nextExpiry = queue.lazy.compactMap(\.message.content.expiry).min()
     }
 
     /// Lets go of queued messages of these topics.
