@@ -160,8 +160,9 @@ public final class MQTTClient: Sendable {
 
     /// Disconnects and stays so. Handlers that are running end first; messages still waiting for theirs are not handled.
     ///
-    /// - Parameter drain: how long messages of ours that wait or are in flight may take to reach the broker first. What
-    ///   has not by then fails with ``ErrorCode/notConnected``. Nil does not wait.
+    /// - Parameter drain: how long messages of ours that wait or are in flight may take to reach the broker first, at
+    ///   QoS 0 to be written. What has not by then fails with ``ErrorCode/notConnected``, or is counted as lost. Nil does
+    ///   not wait.
     public func disconnect(drain: Duration? = nil) async {
         await disconnect(reasonCode: .success, drain: drain)
     }

@@ -43,6 +43,22 @@ struct HostileBrokerTests {
         }
     }
 
+    @Test(
+        "A message at QoS 0 that a broker does not take is an error",
+        arguments: [["pub", "-t", "a", "-s"], ["emit", "a", "-", "-q", "0"]])
+    func notTaken(command: [String]) async throws {
+        let peer = try HostilePeer { connection in
+            _ = connection.read()
+            connection.write(connection.connack)
+            _ = connection.read()
+        }
+        // More than sockets keep.
+        let message = [UInt8]("\"\(String(repeating: "x", count: 16 << 20))\"".utf8)
+        let result = try await Tool.run(command + ["-h", "127.0.0.1", "-p", "\(peer.port)"], input: message)
+        #expect(result.status == 10)
+        #expect(result.errors.hasPrefix("error: [CONNECTION_LOST]"), "\(result.errors)")
+    }
+
     @Test("A broker that never answers does not keep a command from ending by a signal, or by -W")
     func silence() async throws {
         let peer = try HostilePeer { connection in while !connection.read().isEmpty {} }

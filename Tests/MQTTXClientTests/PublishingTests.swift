@@ -254,6 +254,25 @@ struct PublishingTests {
         }
     }
 
+    @Test("A drain is over when the socket has taken what was published at QoS 0")
+    func drainsAtMostOnce() throws {
+        var state = OutboxState(
+            limits: QueueLimits(
+                maxMessages: 0, maxBytes: 1_000, policy: .fail, whileDisconnected: .queue,
+                lostSessionQoS2: .outcomeUnknown))
+        var completions = OutboxState.Completions()
+        let server = ServerCapabilities(connack: ConnAck(), connect: Connect(version: .v5, clientID: "c"))
+        state.connected(server, maximumAliases: 0, &completions)
+        var isDrained = [state.isDrained]
+        #expect(try state.tryWrite("t", ByteBuffer(string: "x"), retain: false, Properties()))
+        isDrained.append(state.isDrained)
+        let write = state.output.take()
+        isDrained.append(state.isDrained)
+        state.output.written(write)
+        isDrained.append(state.isDrained)
+        #expect(isDrained == [true, false, false, true])
+    }
+
     @Test("What was published is counted when it is delivered, whether it went out at once or waited")
     func deliveredIsCounted() async throws {
         try await ScriptedBroker.run { broker, connections in

@@ -168,13 +168,16 @@ struct OutboxState: ~Copyable {
             }
         }
         wakeRoomWaiters(&completions)
-        if isDrained, !drainWaiters.isEmpty {
+        if !drainWaiters.isEmpty, isDrained {
             completions.drained = drainWaiters
             drainWaiters = []
         }
     }
 
-    var isDrained: Bool { waiting.isEmpty && flight.count == 0 && roomWaiters.isEmpty && !flight.hasResends }
+    var isDrained: Bool {
+        waiting.isEmpty && flight.count == 0 && roomWaiters.isEmpty && !flight.hasResends
+            && output.unwrittenMessages == 0
+    }
 
     private mutating func wakeRoomWaiters(_ completions: inout Completions) {
         var room = limits.maxMessages > 0 ? limits.maxMessages - waiting.count : 256

@@ -38,7 +38,7 @@ struct EmitCommand: AsyncParsableCommand {
         try await endingOnSignals {
             try TopicName.validate(topic)
             let value = try await JSONArgument.value(data)
-            try await connection.withClient { client in
+            try await connection.withClient(untilWritten: true) { client in
                 if raw {
                     // As it is: the manager would wrap what is no object.
                     try await client.publish(topic, try rpc.messageCodec.encode(value), qos: qos, retain: retain)

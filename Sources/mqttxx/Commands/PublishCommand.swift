@@ -29,7 +29,7 @@ struct PublishCommand: AsyncParsableCommand {
         try await endingOnSignals {
             let message = try message()
             let payload = try await options.payload()
-            try await connection.withClient { client in
+            try await connection.withClient(untilWritten: true) { client in
                 if let payload {
                     try await repeatedly(message, payload, client)
                 } else {

@@ -3,9 +3,11 @@ import MQTTX
 extension ConnectionOptions {
     /// Connects, runs the body and disconnects, however the body ends.
     ///
+    /// - Parameter untilWritten: whether messages at QoS 0 may take as long as the network needs, and are an error when
+    ///   the connection ends before.
     /// - Throws: ``FirstConnectionFailure``, and what the body throws.
     func withClient<Result: Sendable>(
-        reconnects: Bool = false, adjusting adjust: (inout MQTTConfig) -> Void = { _ in },
+        reconnects: Bool = false, untilWritten: Bool = false, adjusting adjust: (inout MQTTConfig) -> Void = { _ in },
         _ body: @escaping @Sendable (MQTTClient) async throws -> Result
     ) async throws -> Result {
         var config = try config(reconnects: reconnects)
@@ -18,7 +20,11 @@ extension ConnectionOptions {
             try await Self.connectFirst(client)
             do {
                 let result = try await body(client)
-                await disconnect(client, drain: .seconds(5))
+                await disconnect(client, drain: untilWritten ? .seconds(86_400) : .seconds(5))
+                try Task.checkCancellation()
+                if untilWritten, await client.statistics.messagesLost > 0 {
+                    throw MQTTXError(.connectionLost, "the connection ended before everything was written")
+                }
                 return result
             } catch {
                 await disconnect(client)
