@@ -272,6 +272,27 @@ struct ReceivingTests {
         }
     }
 
+    @Test("On MQTT 3.1.1, which can't announce a Receive Maximum, no message is one too many")
+    func noQuota() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(connections) {
+                $0.version = .v3_1_1
+                $0.receiveMaximum = 1
+                $0.acknowledgement = .manual
+            }
+            let messages = Log<MQTTMessage>()
+            async let subscribing = client.subscribe("#") { messages.add($0) }
+            try await connection.grant()
+            _ = try await subscribing
+            try await connection.send(message("a", id: 1), message("b", id: 2), message("c", id: 3))
+            for message in await messages.next(3) { message.acknowledge() }
+            for id in 1...3 as ClosedRange<UInt16> {
+                #expect(try await connection.next() == .puback(Acknowledgement(packetID: id)))
+            }
+            await client.disconnect()
+        }
+    }
+
     @Test("A stream hands over messages one by one and ends its subscription with the iteration")
     func stream() async throws {
         try await ScriptedBroker.run { broker, connections in

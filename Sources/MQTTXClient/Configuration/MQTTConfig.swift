@@ -69,7 +69,8 @@ public struct MQTTConfig: Sendable {
     /// When a message of QoS 1 or 2 is acknowledged.
     public var acknowledgement: AcknowledgementMode
 
-    /// How many unacknowledged QoS 1 and 2 messages the broker may send us: 1 to 65,535 (MQTT 5.0, section 3.1.2.11.3).
+    /// How many unacknowledged QoS 1 and 2 messages the broker may send us: 1 to 65,535 (MQTT 5.0, section 3.1.2.11.3);
+    /// without effect on 3.1.1.
     public var receiveMaximum: UInt16
     /// The largest packet taken from the broker, in bytes (MQTT 5.0, section 3.1.2.11.4). Nil: room for the largest payload,
     /// and 128 KiB for topic and properties.

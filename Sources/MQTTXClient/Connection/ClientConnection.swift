@@ -187,7 +187,7 @@ final class ClientConnection: PacketReceiver {
         let translated = error.map { $0 as? MQTTXError ?? core.translate($0) }
         let wasConnected = isConnected
         let cause =
-            ending ?? translated
+            ending ?? (wasConnected ? translated : translated?.beforeConnected)
             ?? MQTTXError(
                 wasConnected ? .connectionLost : .connectionFailed,
                 wasConnected
@@ -237,7 +237,9 @@ final class ClientConnection: PacketReceiver {
         self.server = server
         keepAlive = KeepAlive(
             interval: .seconds(Int64(server.keepAlive)), timeout: core.keepAliveTimeout(server), now: .now)
-        inbound.connectionStarted(sessionPresent: server.sessionPresent)
+        // On MQTT 3.1.1 the broker was told of no limit but the number of identifiers.
+        let receiveMaximum = isV5 ? max(1, core.config.receiveMaximum) : .max
+        inbound.connectionStarted(sessionPresent: server.sessionPresent, receiveMaximum: Int(receiveMaximum))
         core.established(server, on: connection)
         isOpenedDone = true
         opened.succeed(server)
@@ -493,5 +495,13 @@ final class ClientConnection: PacketReceiver {
         // From here on nobody takes us for connected; the connection loop says what comes next.
         core.setState(.waiting(delay: .zero, cause: error))
         closed.succeed(error)
+    }
+}
+
+extension MQTTXError {
+    /// What was not there yet can't be lost.
+    fileprivate var beforeConnected: MQTTXError {
+        guard code == .connectionLost else { return self }
+        return MQTTXError(.connectionFailed, message, cause: cause)
     }
 }

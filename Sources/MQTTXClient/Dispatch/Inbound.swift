@@ -77,7 +77,7 @@ package final class Inbound {
         self.registry = registry
         self.dispatch = dispatch
         mode = config.acknowledgement
-        incoming = IncomingFlight(receiveMaximum: Int(config.receiveMaximum))
+        incoming = IncomingFlight()
         bounds = dispatch.bounds
         largestParkedBytes = max(1, config.messageQueueMaxBytes)
         onlyLane = config.numWorkers == 1 ? TopicLane(topic: "") : nil
@@ -324,8 +324,10 @@ package final class Inbound {
 
     // MARK: Connections
 
-    func connectionStarted(sessionPresent: Bool) {
+    /// - Parameter receiveMaximum: how many messages the broker may have unacknowledged.
+    func connectionStarted(sessionPresent: Bool, receiveMaximum: Int) {
         incoming.connectionStarted(sessionPresent: sessionPresent)
+        incoming.receiveMaximum = receiveMaximum
         // What the broker sends again is not kept twice.
         for message in parked where message.message.qos == .atLeastOnce {
             parkedBytes -= message.message.payload.readableBytes
