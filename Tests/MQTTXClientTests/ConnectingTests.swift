@@ -73,6 +73,19 @@ struct ConnectingTests {
         }
     }
 
+    @Test("An answer in the form of 3.1.1 is told from nonsense where 5.0 was set", arguments: [0, 1, 5] as [UInt8])
+    func answersInOlderForm(code: UInt8) async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let client = MQTTClient(broker.config())
+            let connecting = Task { try await client.connect() }
+            let connection = try #require(await connections.next())
+            _ = try await connection.nextConnect()
+            try await connection.send(ByteBuffer(bytes: [0x20, 2, 0, code]))
+            let error = await expectError(.connectionFailed) { try await connecting.value }
+            #expect(error?.message.contains("3.1.1") == true)
+        }
+    }
+
     @Test(
         "A refusal says why",
         arguments: [

@@ -74,6 +74,10 @@ extension PacketParser {
         guard flags <= 1 else { throw .malformed("CONNACK has the acknowledge flags \(flags)") }
         var connack = ConnAck(sessionPresent: flags == 1)
         if version == .v5 {
+            guard cursor.remaining != 1 else {
+                throw MQTTXError(
+                    .connectionFailed, "the CONNACK has the form of MQTT 3.1.1", reasonCode: .malformedPacket)
+            }
             connack.reasonCode = try cursor.readReasonCode(of: .connack)
             connack.properties = try cursor.readProperties(.connack, slicing: buffer).unpinned()
             try checkAuthentication(connack.properties)

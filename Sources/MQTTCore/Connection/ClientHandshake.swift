@@ -19,7 +19,7 @@ package struct ClientHandshake: Sendable {
     }
 
     private enum State {
-        case waiting, challenged, connected, reauthenticating, refused
+        case waiting, challenged, connected, reauthenticating, rechallenged, refused
     }
 
     private let connect: Connect
@@ -30,7 +30,7 @@ package struct ClientHandshake: Sendable {
 
     package var isConnected: Bool {
         switch state {
-        case .connected, .reauthenticating: true
+        case .connected, .reauthenticating, .rechallenged: true
         case .waiting, .challenged, .refused: false
         }
     }
@@ -40,7 +40,7 @@ package struct ClientHandshake: Sendable {
         switch state {
         case .waiting, .challenged:
             break
-        case .connected, .reauthenticating, .refused:
+        case .connected, .reauthenticating, .rechallenged, .refused:
             throw Self.violation("a second CONNACK")
         }
         guard connack.reasonCode == .success else {
@@ -72,6 +72,7 @@ package struct ClientHandshake: Sendable {
             state = .challenged
             return .challenge(auth)
         case (.reauthenticating, .continueAuthentication):
+            state = .rechallenged
             return .challenge(auth)
         case (.reauthenticating, .success):
             state = .connected
@@ -83,7 +84,11 @@ package struct ClientHandshake: Sendable {
 
     /// The AUTH that answers a challenge.
     package mutating func answer(_ data: Properties) -> Packet {
-        if case .challenged = state { state = .waiting }
+        switch state {
+        case .challenged: state = .waiting
+        case .rechallenged: state = .reauthenticating
+        case .waiting, .connected, .reauthenticating, .refused: break
+        }
         var properties = data
         properties.authenticationMethod = connect.properties.authenticationMethod
         return .auth(Auth(reasonCode: .continueAuthentication, properties: properties))

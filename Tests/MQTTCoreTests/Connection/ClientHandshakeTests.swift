@@ -144,6 +144,9 @@ struct ClientHandshakeTests {
         #expect(handshake.isConnected)
         #expect(handshake.reauthenticate(data) == nil)
         guard case .challenge = try handshake.received(auth(.continueAuthentication)) else { throw Unexpected() }
+        var hasty = handshake
+        #expect(throws: MQTTXError.self) { try hasty.received(auth(.continueAuthentication)) }
+        #expect(handshake.isConnected)
         #expect(handshake.answer(data) == .auth(auth(.continueAuthentication, "first")))
         guard case .reauthenticated(let last) = try handshake.received(auth(.success, "verifier")) else {
             throw Unexpected()
