@@ -166,6 +166,7 @@ let package = Package(
             dependencies: [
                 "TestSupport", "MQTTNetwork", "MQTTCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOEmbedded"), logging,
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: settings),
         .testTarget(

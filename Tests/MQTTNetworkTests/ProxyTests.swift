@@ -68,6 +68,20 @@ struct ProxyTests {
         try await server.close()
     }
 
+    @Test(
+        "a proxy that answers otherwise is quoted",
+        arguments: ["502 Bad Gateway", "302 Found", "101 Switching Protocols"])
+    func answersOtherwise(_ status: String) async throws {
+        let server = try await RawServer { _ in "HTTP/1.1 \(status)\r\nContent-Length: 0\r\n\r\n" }
+        let error = await failure(
+            of: DialTarget(
+                endpoint: .tcp(host: "localhost", port: 1),
+                proxy: .httpConnect(host: "127.0.0.1", port: server.port, username: nil, password: nil)))
+        #expect(error?.code == .connectionFailed)
+        #expect(error?.message == "the proxy gives no connection to localhost: it answered \(status)")
+        try await server.close()
+    }
+
     @Test("a target that the proxy can't reach", arguments: kinds)
     func unreachable(_ kind: TestProxy.Kind, _ username: String?) async throws {
         let server = try await TestProxy(kind)

@@ -1,6 +1,7 @@
 import MQTTCore
 import MQTTNetwork
 import NIOCore
+import NIOSSL
 import TestSupport
 import Testing
 
@@ -157,6 +158,18 @@ struct TLSFailureTests {
             let error = await #expect(throws: MQTTXError.self) { try await TestListener(.loopback(tls: config)) }
             #expect(error?.code == .tlsFailed)
         }
+    }
+
+    @Test("A reason of the library's comes without the places in its sources")
+    func unknownReason() async throws {
+        let server = try await RawServer { _ in String(repeating: " \u{3}\0\0\0", count: 10) }
+        let target = DialTarget(endpoint: .tcp(host: "127.0.0.1", port: server.port), tls: .systemDefault)
+        let error = try #require(await failure(of: target))
+        #expect(error.code == .tlsFailed)
+        #expect(error.message == "TLS with 127.0.0.1:\(server.port) failed: unexpected record")
+        try await server.close()
+        let unclean = NetworkFailure.words(for: NIOSSLError.uncleanShutdown)
+        #expect(unclean == "the peer ended the connection without closing TLS")
     }
 
     @Test("TLS to a plain listener")

@@ -1,3 +1,5 @@
+import Crypto
+import Foundation
 import MQTTCore
 import MQTTNetwork
 import NIOCore
@@ -93,9 +95,33 @@ struct WebSocketHandshakeTests {
         (
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 + "Sec-WebSocket-Accept: bm90IHRoaXM=\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
-            "no WebSocket: the server did not accept the subprotocol mqtt"
+            "no WebSocket: the server does not prove that it speaks WebSocket (Sec-WebSocket-Accept)"
         ),
     ]
+
+    static let refusals = [
+        ("", "the server did not accept the subprotocol mqtt"),
+        ("Sec-WebSocket-Protocol: mqttv3.1\r\n", "the server did not accept the subprotocol mqtt"),
+        (
+            "Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Extensions: permessage-deflate\r\n",
+            "the server uses an extension that was not offered"
+        ),
+    ]
+
+    @Test("an answer that agrees to WebSocket, but not to what was asked for, says so", arguments: refusals)
+    func agreesToSomethingElse(_ header: String, _ words: String) async throws {
+        let server = try await RawServer { request in
+            let key = request.split(separator: "\r\n").first { $0.lowercased().hasPrefix("sec-websocket-key: ") }
+            let proof = "\(key?.dropFirst(19) ?? "")258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+            let accept = Data(Insecure.SHA1.hash(data: Data(proof.utf8))).base64EncodedString()
+            return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + "Sec-WebSocket-Accept: \(accept)\r\n\(header)\r\n"
+        }
+        let endpoint = Endpoint.tcp(host: "127.0.0.1", port: server.port)
+        let error = await failure(of: DialTarget(endpoint: endpoint, webSocket: WebSocketSettings()))
+        #expect(error?.message == "cannot connect to 127.0.0.1:\(server.port): no WebSocket: \(words)")
+        try await server.close()
+    }
 
     @Test("a server that does not do MQTT over WebSocket is told apart", arguments: answers)
     func badServer(_ answer: String, _ words: String) async throws {

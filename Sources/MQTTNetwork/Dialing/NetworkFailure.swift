@@ -1,6 +1,7 @@
 import MQTTCore
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 #if canImport(Glibc)
     import Glibc
@@ -57,6 +58,7 @@ package struct NetworkFailure {
         case ChannelError.connectTimeout: return "no answer in time"
         case ChannelError.eof, ChannelError.inputClosed: return "the peer closed the connection"
         case ChannelError.ioOnClosedChannel, ChannelError.alreadyClosed: return "the connection is closed"
+        case NIOSSLError.uncleanShutdown: return TLSFailure.words(for: error)
         case is SocketAddressError: return "the name is not known"
         default: break
         }

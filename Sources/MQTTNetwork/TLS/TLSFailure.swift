@@ -43,8 +43,16 @@ struct TLSFailure: Error {
             return "the certificate is for another host name"
         }
         if error is ChannelError { return "the peer closed the connection during the handshake" }
+        if error is IOError { return NetworkFailure.words(for: error) }
         let text = String(describing: error)
-        return known.first { text.contains($0.token) }?.words ?? text
+        return known.first { text.contains($0.token) }?.words ?? reason(in: text) ?? text
+    }
+
+    /// The library's name for what it met, without the places in its sources.
+    private static func reason(in text: String) -> String? {
+        guard let marker = text.firstRange(of: "OPENSSL_internal:") else { return nil }
+        let name = text[marker.upperBound...].prefix { $0.isUppercase || $0.isNumber || $0 == "_" }
+        return name.lowercased().replacing("_", with: " ")
     }
 
     /// What the peer's certificate itself shows, when verification failed; the library keeps its reason to itself.
@@ -80,6 +88,7 @@ struct TLSFailure: Error {
         ("NO_SHARED_CIPHER", "no cipher suite is common to both sides"),
         ("HANDSHAKE_FAILURE", "the peer finds no settings common to both sides"),
         ("DECRYPT_ERROR", "the peer could not verify this side's signature"),
+        ("BAD_RECORD_MAC", "what the peer sent was damaged or forged"),
         ("EOF during handshake", "the peer closed the connection during the handshake"),
         ("uncleanShutdown", "the peer ended the connection without closing TLS"),
         ("cannotFindPeerIP", "the peer has no address that its certificate could be checked against"),

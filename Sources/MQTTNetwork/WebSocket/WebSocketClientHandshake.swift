@@ -72,8 +72,22 @@ private final class WebSocketClientUpgrader: NIOHTTPClientProtocolUpgrader, Send
     }
 
     func shouldAllowUpgrade(upgradeResponse: HTTPResponseHead) -> Bool {
-        guard handshake.shouldAllowUpgrade(upgradeResponse: upgradeResponse) else { return false }
-        return upgradeResponse.headers[canonicalForm: "Sec-WebSocket-Protocol"] == ["mqtt"]
+        let headers = upgradeResponse.headers
+        guard handshake.shouldAllowUpgrade(upgradeResponse: upgradeResponse) else {
+            return deny("the server does not prove that it speaks WebSocket (Sec-WebSocket-Accept)")
+        }
+        guard headers[canonicalForm: "Sec-WebSocket-Protocol"] == ["mqtt"] else {
+            return deny("the server did not accept the subprotocol mqtt")
+        }
+        guard headers["Sec-WebSocket-Extensions"].isEmpty else {
+            return deny("the server uses an extension that was not offered")
+        }
+        return true
+    }
+
+    private func deny(_ reason: String) -> Bool {
+        upgraded.fail(WebSocketHandshakeFailure(words: reason))
+        return false
     }
 
     func upgrade(context: ChannelHandlerContext, upgradeResponse: HTTPResponseHead) -> EventLoopFuture<Void> {
@@ -102,8 +116,6 @@ private final class WebSocketAnswerWatcher: ChannelInboundHandler, RemovableChan
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
-        case let error as NIOHTTPClientUpgradeError where error == .upgraderDeniedUpgrade:
-            fail("the server did not accept the subprotocol mqtt", context: context)
         case is NIOHTTPClientUpgradeError:
             fail("the server's answer makes no sense", context: context)
         case let error as HTTPParserError where error == .invalidHeaderToken:

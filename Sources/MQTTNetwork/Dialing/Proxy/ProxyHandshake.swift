@@ -61,9 +61,9 @@ enum ProxyHandshake {
         do {
             try pipeline.addHandler(HTTPRequestEncoder(), name: encoderName)
             try pipeline.addHandler(decoder, name: decoderName)
-            try pipeline.addHandler(ProxyErrorWatcher(promise), name: watcherName)
+            try pipeline.addHandler(ProxyAnswerWatcher(promise), name: watcherName)
             // Last, for it sends its request as soon as it is there.
-            try pipeline.addHandler(connect, position: .after(decoder))
+            try pipeline.addHandler(connect)
         } catch {
             promise.fail(error)
         }
@@ -78,6 +78,7 @@ enum ProxyHandshake {
 
     private static func words(_ error: any Error) -> String {
         if error is HTTPParserError { return "it does not speak HTTP" }
+        if let refusal = error as? ProxyRefusal { return "it answered \(refusal.status)" }
         guard let error = error as? NIOHTTP1ProxyConnectHandler.Error else { return NetworkFailure.words(for: error) }
         switch error {
         case .proxyAuthenticationRequired(): return "it wants a user name and a password (407)"
@@ -87,13 +88,28 @@ enum ProxyHandshake {
     }
 }
 
-/// The library's handler lets errors pass, those of the HTTP decoder too.
-private final class ProxyErrorWatcher: ChannelInboundHandler, RemovableChannelHandler {
+/// A proxy that answers neither yes nor with the wish for a login.
+private struct ProxyRefusal: Error {
+    let status: HTTPResponseStatus
+}
+
+/// The library's handler lets errors pass, those of the HTTP decoder too, and keeps the status of a refusal to itself.
+private final class ProxyAnswerWatcher: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPClientResponsePart
+    typealias InboundOut = HTTPClientResponsePart
 
     private let promise: EventLoopPromise<Void>
 
     init(_ promise: EventLoopPromise<Void>) { self.promise = promise }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .head(let head) = unwrapInboundIn(data), head.status != .proxyAuthenticationRequired,
+            !(200..<300).contains(head.status.code)
+        {
+            promise.fail(ProxyRefusal(status: head.status))
+        }
+        context.fireChannelRead(data)
+    }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         promise.fail(error)
