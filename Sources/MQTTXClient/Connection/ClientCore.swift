@@ -91,7 +91,9 @@ final class ClientCore: Sendable {
         let inbound = inboundBox.bind(to: eventLoop)
         self.inbound = inbound
         eventLoop.execute {
-            acknowledgements.onDrain { tickets in
+            // Weak: it makes acknowledgers, which hold the queue.
+            acknowledgements.onDrain { [weak inbound] tickets in
+                guard let inbound else { return }
                 for (ticket, reasonCode) in tickets { inbound.value.incoming.complete(ticket, reasonCode: reasonCode) }
                 current.value?.completed()
             }
