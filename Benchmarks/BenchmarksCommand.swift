@@ -25,7 +25,8 @@ struct BenchmarksCommand {
     /// By the part of a name before the slash, so that nothing but what is asked for is set up.
     private static let groups: KeyValuePairs<String, @Sendable () throws -> [Benchmark]> = [
         "decode": decoding, "encode": encoding, "topic": topics, "trie": tries, "flight": flights,
-        "dispatch": dispatching, "dual": dualForm, "envelope": envelopeForm, "native": nativeForm,
+        "dispatch": dispatching, "publish": publishing, "dual": dualForm, "envelope": envelopeForm,
+        "native": nativeForm,
         "messagepack": messagePack, "value": values,
     ]
 

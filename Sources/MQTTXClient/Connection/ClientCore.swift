@@ -64,11 +64,7 @@ final class ClientCore: Sendable {
         let notify: @Sendable (Notice) -> Void = { noticesDropped.count.add(notices.yield($0), ordering: .relaxed) }
         self.notify = notify
         outbox = Outbox(
-            limits: QueueLimits(
-                maxMessages: max(0, config.maxQueuedMessages), maxBytes: max(1, config.maxQueuedBytes),
-                policy: config.queuePolicy, whileDisconnected: config.whileDisconnected,
-                lostSessionQoS2: config.lostSessionQoS2),
-            largestAnswers: config.maxUnreadAnswers, eventLoop: eventLoop, notify: notify)
+            limits: QueueLimits(config), largestAnswers: config.maxUnreadAnswers, eventLoop: eventLoop, notify: notify)
         executor = LoopExecutor(eventLoop, outbox)
         let acknowledgements = AcknowledgementQueue(eventLoop: eventLoop)
         self.acknowledgements = acknowledgements

@@ -1,11 +1,11 @@
 internal import DequeModule
-internal import MQTTCore
+package import MQTTCore
 
 // What the broker answers, and what becomes of all that waits or is in flight when connections come and go.
 extension OutboxState {
     // MARK: Acknowledgements
 
-    mutating func acknowledged(_ packet: Packet, _ completions: inout Completions) {
+    package mutating func acknowledged(_ packet: Packet, _ completions: inout Completions) {
         switch packet {
         case .puback(let ack):
             complete(flight.puback(ack.packetID), ack, &completions)
@@ -62,7 +62,7 @@ extension OutboxState {
 
     // MARK: The connection
 
-    mutating func connected(
+    package mutating func connected(
         _ server: ServerCapabilities, maximumAliases: Int, _ completions: inout Completions
     ) {
         phase = .online(server)

@@ -1,10 +1,10 @@
 internal import DequeModule
-internal import MQTTCore
-internal import NIOCore
+package import MQTTCore
+package import NIOCore
 
 /// Everything on its way to the broker, as a value: what waits, what is in flight, and the bytes of the next write.
 /// ``Outbox`` guards it with a lock; nothing in here calls out.
-struct OutboxState: ~Copyable {
+package struct OutboxState: ~Copyable {
     /// Whether messages are taken.
     enum Phase {
         /// Nobody is connecting: messages are refused.
@@ -23,7 +23,7 @@ struct OutboxState: ~Copyable {
     }
 
     /// What became of a message that was handed in.
-    enum Submission {
+    package enum Submission {
         /// QoS 0, on its way to the socket: done.
         case written
         /// In flight or queued: the receipt will tell.
@@ -34,8 +34,8 @@ struct OutboxState: ~Copyable {
     }
 
     /// Receipts to complete, once the lock is released.
-    struct Completions {
-        var receipts: [(PublishReceipt, PublishOutcome)] = []
+    package struct Completions {
+        package var receipts: [(PublishReceipt, PublishOutcome)] = []
         var requests: [(PendingRequest, Result<Packet, MQTTXError>)] = []
         var roomWaiters: [RoomWaiter] = []
         var failures: [(topic: String, error: MQTTXError)] = []
@@ -44,6 +44,8 @@ struct OutboxState: ~Copyable {
         var sessionLost = false
         /// A SUBACK or UNSUBACK came that is no answer to what was asked.
         var wrongAnswer = false
+
+        package init() {}
     }
 
     let limits: QueueLimits
@@ -58,11 +60,11 @@ struct OutboxState: ~Copyable {
     var requestsInFlight = 0
     /// SUBSCRIBEs and UNSUBSCRIBEs for which there is no packet identifier at present.
     var waitingRequests = Deque<PendingRequest>()
-    var output = WriteBuffer()
+    package var output = WriteBuffer()
     var isFlushScheduled = false
     var statistics = OutboxStatistics()
 
-    init(limits: QueueLimits) { self.limits = limits }
+    package init(limits: QueueLimits) { self.limits = limits }
 
     private var capabilities: ServerCapabilities? {
         if case .online(let capabilities) = phase { capabilities } else { nil }
@@ -74,7 +76,7 @@ struct OutboxState: ~Copyable {
     // MARK: Publishing
 
     /// The whole way of a message at QoS 0 in the common case: into the bytes of the next write.
-    mutating func tryWrite(
+    package mutating func tryWrite(
         _ topic: String, _ payload: ByteBuffer, retain: Bool, _ properties: Properties
     ) throws(MQTTXError) -> Bool {
         guard case .online = phase, waiting.isEmpty, output.hasRoom else { return false }
@@ -83,7 +85,9 @@ struct OutboxState: ~Copyable {
         return true
     }
 
-    mutating func submit(_ publish: Publish, receipt: PublishReceipt, completions: inout Completions) -> Submission {
+    package mutating func submit(_ publish: Publish, receipt: PublishReceipt, completions: inout Completions)
+        -> Submission
+    {
         switch phase {
         case .stopped:
             return .refused(MQTTXError(.notConnected, "the client is not connected"))

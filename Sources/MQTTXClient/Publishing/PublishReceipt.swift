@@ -19,7 +19,7 @@ public final class PublishReceipt: Sendable {
 
     private let state = Mutex(State())
 
-    init() {}
+    package init() {}
 
     /// How the message ended; waits until it has. Cancelling the task ends the waiting, not the message.
     ///
@@ -67,7 +67,7 @@ public final class PublishReceipt: Sendable {
     }
 
     /// Only the first call counts.
-    func complete(_ outcome: PublishOutcome) {
+    package func complete(_ outcome: PublishOutcome) {
         let (first, more, failed) = state.withLock {
             state -> (Waiter?, [Waiter], (@Sendable (MQTTXError) -> Void)?) in
             guard state.outcome == nil else { return (nil, [], nil) }

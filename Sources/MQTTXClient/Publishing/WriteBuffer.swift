@@ -1,13 +1,13 @@
-internal import NIOCore
+package import NIOCore
 
 /// The bytes of the next write, and what is known of those that the socket has not taken yet.
-struct WriteBuffer {
+package struct WriteBuffer {
     /// Above so many bytes that the socket has not taken, messages wait in the queue.
     static let highWater = 256 * 1024
 
     /// The bytes of one write, and what counts of them.
-    struct Write: Sendable {
-        let bytes: ByteBuffer
+    package struct Write: Sendable {
+        package let bytes: ByteBuffer
         let size: Int
         let messages: Int
         let answers: Int
@@ -31,7 +31,7 @@ struct WriteBuffer {
     var unreadAnswers: Int { answers + writing.answers }
 
     /// What goes to the socket now.
-    mutating func take() -> Write {
+    package mutating func take() -> Write {
         let taken = Write(bytes: bytes, size: bytes.readableBytes, messages: messages, answers: answers)
         writing = (writing.bytes + taken.size, writing.messages + taken.messages, writing.answers + taken.answers)
         messages = 0
@@ -46,7 +46,7 @@ struct WriteBuffer {
     }
 
     /// The socket has taken it.
-    mutating func written(_ write: Write) {
+    package mutating func written(_ write: Write) {
         writing = (writing.bytes - write.size, writing.messages - write.messages, writing.answers - write.answers)
         if spare == nil, write.bytes.storageCapacity <= 4 * Self.highWater { spare = write.bytes }
     }
