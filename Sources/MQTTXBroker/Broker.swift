@@ -15,7 +15,7 @@ import Synchronization
 public final class Broker: Sendable {
     let core: BrokerCore
     private let group: MultiThreadedEventLoopGroup
-    private let loops: [BrokerLoop]
+    let loops: [BrokerLoop]
     private let listeners: [BoundListener]
     private let clock: RepeatedTask?
     private let isStopped = Mutex(false)
@@ -55,11 +55,7 @@ public final class Broker: Sendable {
 
     private static func makeLoops(of group: MultiThreadedEventLoopGroup, counters: BrokerCounters) -> [BrokerLoop] {
         let eventLoops = Array(group.makeIterator())
-        let loops = eventLoops.enumerated().map {
-            BrokerLoop($1, index: $0, count: eventLoops.count, counters: counters)
-        }
-        for loop in loops { loop.setAll(loops) }
-        return loops
+        return eventLoops.indices.map { BrokerLoop(eventLoops, index: $0, counters: counters) }
     }
 
     private static func bind(

@@ -13,17 +13,18 @@ final class BrokerLoop: @unchecked Sendable {
     /// Counted here and handed to the broker's counters at the end of a read or a turn.
     var tally = Tally()
     private let counters: BrokerCounters
-    /// Set once, before the first connection is accepted.
-    private var all: [BrokerLoop] = []
+    private let all: [any EventLoop]
 
-    init(_ eventLoop: any EventLoop, index: Int, count: Int, counters: BrokerCounters) {
+    /// - Parameters:
+    ///   - all: the event loops of the broker.
+    ///   - index: which of them this one is.
+    init(_ all: [any EventLoop], index: Int, counters: BrokerCounters) {
+        self.all = all
         self.counters = counters
-        self.eventLoop = eventLoop
+        eventLoop = all[index]
         self.index = index
-        waiting = Array(repeating: [], count: count)
+        waiting = Array(repeating: [], count: all.count)
     }
-
-    func setAll(_ loops: [BrokerLoop]) { all = loops }
 
     func route(for topic: String, in router: Router) -> Route { routes.route(for: topic, in: router) }
 
@@ -50,7 +51,7 @@ final class BrokerLoop: @unchecked Sendable {
             if other == index {
                 for connection in connections { connection.flush() }
             } else {
-                all[other].eventLoop.execute {
+                all[other].execute {
                     for connection in connections { connection.flush() }
                 }
             }
