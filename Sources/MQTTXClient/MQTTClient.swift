@@ -160,6 +160,8 @@ public final class MQTTClient: Sendable {
 
     /// Disconnects and stays so. Handlers that are running end first; messages still waiting for theirs are not handled.
     ///
+    /// Not to be awaited in a handler of the same client, which would wait for itself; the reader of a stream may.
+    ///
     /// - Parameter drain: how long messages of ours that wait or are in flight may take to reach the broker first, at
     ///   QoS 0 to be written. What has not by then fails with ``ErrorCode/notConnected``, or is counted as lost. Nil does
     ///   not wait.
