@@ -9,13 +9,8 @@ struct ManySubscriptionsTests {
     @Test("A SUBSCRIBE that finds no packet identifier waits for one, and ends with the connection")
     func moreThanIdentifiers() throws {
         let ended = Mutex<[Int: Bool]>([:])
-        var state = OutboxState(
-            limits: QueueLimits(
-                maxMessages: 0, maxBytes: 1_000, policy: .fail, whileDisconnected: .queue,
-                lostSessionQoS2: .outcomeUnknown))
+        var state = OutboxState.online()
         var completions = OutboxState.Completions()
-        let server = ServerCapabilities(connack: ConnAck(), connect: Connect(version: .v5, clientID: "c"))
-        state.connected(server, maximumAliases: 0, &completions)
         for number in 1...65_537 {
             let request = PendingRequest {
                 .unsubscribe(Unsubscribe(packetID: $0, filters: ["a"]))

@@ -256,13 +256,7 @@ struct PublishingTests {
 
     @Test("A drain is over when the socket has taken what was published at QoS 0")
     func drainsAtMostOnce() throws {
-        var state = OutboxState(
-            limits: QueueLimits(
-                maxMessages: 0, maxBytes: 1_000, policy: .fail, whileDisconnected: .queue,
-                lostSessionQoS2: .outcomeUnknown))
-        var completions = OutboxState.Completions()
-        let server = ServerCapabilities(connack: ConnAck(), connect: Connect(version: .v5, clientID: "c"))
-        state.connected(server, maximumAliases: 0, &completions)
+        var state = OutboxState.online()
         var isDrained = [state.isDrained]
         #expect(try state.tryWrite("t", ByteBuffer(string: "x"), retain: false, Properties()))
         isDrained.append(state.isDrained)
