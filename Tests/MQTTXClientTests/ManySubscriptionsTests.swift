@@ -24,7 +24,7 @@ struct ManySubscriptionsTests {
         state.pump(&completions)
         #expect(state.output.take().size == sent / 65_535)
         state.disconnected(&completions)
-        for (request, result) in completions.requests { request.answered(result) }
+        for case .answered(let request, let result) in completions.others { request.answered(result) }
         #expect(ended.withLock { $0.count } == 65_537 && ended.withLock { $0.filter(\.value).map(\.key) } == [7])
     }
 

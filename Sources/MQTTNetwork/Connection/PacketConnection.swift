@@ -40,6 +40,7 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     @exclusivity(unchecked)
     private var isFinished = false
     private var isOpen = false
+    private var quickAcknowledgement: QuickAcknowledgement?
 
     package init(decoder: PacketDecoder, receiver: any PacketReceiver, trace: PacketTrace? = nil) {
         self.decoder = decoder
@@ -86,7 +87,8 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
 
     /// Lets what comes next be acknowledged by TCP as soon as it is read; until something is written again.
     package func acknowledgeQuickly() {
-        if let channel = context?.channel { SocketOptions.setQuickAck(channel) }
+        guard let quickAcknowledgement, let context, context.channel.isActive else { return }
+        quickAcknowledgement.ask()
     }
 
     /// Closes at once. ``PacketReceiver/connectionClosed(_:connection:)`` follows.
@@ -197,6 +199,7 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     private func open() {
         guard !isOpen else { return }
         isOpen = true
+        if let channel { quickAcknowledgement = QuickAcknowledgement(channel) }
         receiver.connectionOpened(self)
     }
 }

@@ -27,12 +27,16 @@ package final class ReadBuffers: @unchecked Sendable {
     private static let glances = 4
 
     /// Whether packets of kilobytes came last.
+    @exclusivity(unchecked)
     package var packetsAreLarge = false
 
+    @exclusivity(unchecked)
     private var sizes: AdaptiveRecvByteBufferAllocator
     /// Oldest first.
+    @exclusivity(unchecked)
     private var lent = Deque<ByteBuffer>()
     /// Reads whose buffers the channel keeps itself.
+    @exclusivity(unchecked)
     private var kept = Int(SocketOptions.readsPerTurn)
 
     /// - Parameter largest: of one buffer, in bytes; up to 16 are kept until less comes.

@@ -18,18 +18,6 @@ package enum SocketOptions {
     /// Reads before the event loop turns to other connections.
     static let readsPerTurn: UInt = 4
 
-    /// Asks the kernel to acknowledge what comes next as soon as it is read.
-    ///
-    /// A peer that leaves Nagle's algorithm on waits for that acknowledgement before it sends its next small packet. After a write
-    /// the kernel may keep it back for 40 ms, so that it travels with the next one; so this is asked after writes. Asked only
-    /// after reads, it is sent only once what was read has been dealt with. Without effect on systems other than Linux
-    /// and on sockets other than TCP. Call it on the channel's event loop.
-    static func setQuickAck(_ channel: any Channel) {
-        #if os(Linux)
-            try? channel.syncOptions?.setOption(.tcpOption(.init(rawValue: CInt(TCP_QUICKACK))), value: 1)
-        #endif
-    }
-
     static func apply(
         to bootstrap: ClientBootstrap, endpoint: Endpoint, userTimeout: Duration?
     ) -> ClientBootstrap {

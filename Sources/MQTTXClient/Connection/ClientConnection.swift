@@ -327,11 +327,7 @@ final class ClientConnection: PacketReceiver {
         resumeIfPossible()
     }
 
-    private func sendReady() {
-        var ready: [IncomingFlight.Ready] = []
-        while let next = inbound.incoming.nextReady() { ready.append(next) }
-        core.outbox.acknowledge(ready)
-    }
+    private func sendReady() { core.outbox.acknowledge { inbound.incoming.nextReady() } }
 
     /// A broker that has sent as many unacknowledged messages as it sends at all holds back the answer to our own
     /// operation: after a while of silence the oldest acknowledgements go out before their handlers have returned.

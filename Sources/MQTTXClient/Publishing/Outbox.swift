@@ -63,6 +63,13 @@ final class Outbox: Sendable {
     /// Sends a message, or queues it; never waits.
     func offer(_ publish: Publish) throws(MQTTXError) -> Offer {
         let receipt = PublishReceipt()
+        // The common case completes nothing.
+        let (isSent, needsFlush) = try state.withLock { state throws(MQTTXError) -> (Bool, Bool) in
+            guard try state.trySend(publish, receipt: receipt) else { return (false, false) }
+            return (true, Self.claimFlush(&state))
+        }
+        if needsFlush { scheduleFlush() }
+        if isSent { return .taken(receipt) }
         switch access({ $0.submit(publish, receipt: receipt, completions: &$1) }) {
         case .written: return .written
         case .taken: return .taken(receipt)
@@ -184,10 +191,14 @@ final class Outbox: Sendable {
     }
 
     /// Adds our acknowledgements to the next write, which is the caller's to ask for: ``flush()``.
-    func acknowledge(_ acknowledgements: [IncomingFlight.Ready]) {
-        guard !acknowledgements.isEmpty else { return }
+    func acknowledge(_ nextReady: () -> IncomingFlight.Ready?) {
+        guard let first = nextReady() else { return }
         state.withLock { state in
-            for ready in acknowledgements { state.acknowledge(ready.type, ready.packetID, ready.reasonCode) }
+            var next = Optional(first)
+            while let ready = next {
+                state.acknowledge(ready.type, ready.packetID, ready.reasonCode)
+                next = nextReady()
+            }
         }
     }
 
@@ -257,10 +268,14 @@ final class Outbox: Sendable {
         }
         if needsFlush { scheduleFlush() }
         for (receipt, outcome) in completions.receipts { receipt.complete(outcome) }
-        for (request, result) in completions.requests { request.answered(result) }
-        for waiter in completions.roomWaiters { waiter.continuation.resume() }
-        for continuation in completions.drained { continuation.resume() }
-        for failure in completions.failures { notify(.publishFailed(topic: failure.topic, error: failure.error)) }
+        for other in completions.others {
+            switch other {
+            case .answered(let request, let result): request.answered(result)
+            case .room(let waiter): waiter.continuation.resume()
+            case .drained(let continuation): continuation.resume()
+            case .failed(let topic, let error): notify(.publishFailed(topic: topic, error: error))
+            }
+        }
         if completions.lostMessages > 0 { notify(.messagesLost(count: completions.lostMessages)) }
         return result
     }

@@ -44,7 +44,7 @@ extension OutboxState {
         let error = MQTTXError(publishRefused: ack, topic: entry.publish.topic)
         statistics.failures += 1
         completions.receipts.append((receipt, .failed(error)))
-        completions.failures.append((entry.publish.topic, error))
+        completions.others.append(.failed(topic: entry.publish.topic, error))
     }
 
     private mutating func answered(_ id: UInt16, _ packet: Packet, _ completions: inout Completions) {
@@ -54,10 +54,10 @@ extension OutboxState {
         requestsInFlight -= 1
         guard request.isAnswered(by: packet, encoder.version) else {
             completions.wrongAnswer = true
-            completions.requests.append((request, .failure(Self.unanswered)))
+            completions.others.append(.answered(request, .failure(Self.unanswered)))
             return
         }
-        completions.requests.append((request, .success(packet)))
+        completions.others.append(.answered(request, .success(packet)))
     }
 
     // MARK: The connection
@@ -107,7 +107,7 @@ extension OutboxState {
     private mutating func endRequests(_ entries: [OutgoingFlight.Entry], _ completions: inout Completions) {
         requestsInFlight = 0
         for request in entries.compactMap({ $0.token as? PendingRequest }) + waitingRequests {
-            completions.requests.append((request, .failure(Self.unanswered)))
+            completions.others.append(.answered(request, .failure(Self.unanswered)))
         }
         waitingRequests.removeAll()
     }
@@ -136,9 +136,9 @@ extension OutboxState {
         for pending in waiting { fail(pending, error, &completions) }
         waiting.removeAll()
         waitingBytes = 0
-        completions.roomWaiters.append(contentsOf: roomWaiters)
+        for waiter in roomWaiters { completions.others.append(.room(waiter)) }
         roomWaiters.removeAll()
-        completions.drained += drainWaiters
+        for continuation in drainWaiters { completions.others.append(.drained(continuation)) }
         drainWaiters = []
     }
 }

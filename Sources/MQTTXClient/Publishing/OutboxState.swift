@@ -36,16 +36,25 @@ package struct OutboxState: ~Copyable {
     /// Receipts to complete, once the lock is released.
     package struct Completions {
         package var receipts: [(PublishReceipt, PublishOutcome)] = []
-        var requests: [(PendingRequest, Result<Packet, MQTTXError>)] = []
-        var roomWaiters: [RoomWaiter] = []
-        var failures: [(topic: String, error: MQTTXError)] = []
-        var drained: [UnsafeContinuation<Void, Never>] = []
+        /// What is rare, in one list: most of these values are made and thrown away for a single receipt.
+        var others: [Other] = []
         var lostMessages = 0
         var sessionLost = false
         /// A SUBACK or UNSUBACK came that is no answer to what was asked.
         var wrongAnswer = false
 
         package init() {}
+
+        enum Other {
+            /// A SUBSCRIBE or UNSUBSCRIBE.
+            case answered(PendingRequest, Result<Packet, MQTTXError>)
+            /// There is room in the queue.
+            case room(RoomWaiter)
+            /// Nothing waits any more.
+            case drained(UnsafeContinuation<Void, Never>)
+            /// A message, beside its receipt.
+            case failed(topic: String, MQTTXError)
+        }
     }
 
     let limits: QueueLimits
@@ -85,6 +94,12 @@ package struct OutboxState: ~Copyable {
         return true
     }
 
+    /// The whole way of a message at QoS 1 and 2 in the common case: in flight, and into the bytes of the next write.
+    package mutating func trySend(_ publish: Publish, receipt: PublishReceipt) throws(MQTTXError) -> Bool {
+        guard publish.qos != .atMostOnce, case .online = phase, waiting.isEmpty, output.hasRoom else { return false }
+        return try send(publish, receipt: receipt)
+    }
+
     package mutating func submit(_ publish: Publish, receipt: PublishReceipt, completions: inout Completions)
         -> Submission
     {
@@ -96,17 +111,15 @@ package struct OutboxState: ~Copyable {
                 return .refused(MQTTXError(.notConnected, "the connection is away and messages are not queued"))
             }
         case .online:
-            if waiting.isEmpty, output.hasRoom {
-                do throws(MQTTXError) {
-                    if publish.qos == .atMostOnce {
-                        try encode(publish)
-                        statistics.delivered += 1
-                        return .written
-                    }
-                    if try send(publish, receipt: receipt) { return .taken }
-                } catch {
-                    return .refused(error)
+            do throws(MQTTXError) {
+                if try trySend(publish, receipt: receipt) { return .taken }
+                if publish.qos == .atMostOnce, waiting.isEmpty, output.hasRoom {
+                    try encode(publish)
+                    statistics.delivered += 1
+                    return .written
                 }
+            } catch {
+                return .refused(error)
             }
         }
         return enqueue(Pending(publish: publish, receipt: receipt), completions: &completions)
@@ -122,7 +135,7 @@ package struct OutboxState: ~Copyable {
                 return .refused(full)
             case .dropNewest:
                 statistics.failures += 1
-                completions.failures.append((pending.publish.topic, full))
+                completions.others.append(.failed(topic: pending.publish.topic, full))
                 return .refused(full)
             case .dropOldest:
                 let oldest = waiting.removeFirst()
@@ -173,7 +186,7 @@ package struct OutboxState: ~Copyable {
         }
         wakeRoomWaiters(&completions)
         if !drainWaiters.isEmpty, isDrained {
-            completions.drained = drainWaiters
+            for continuation in drainWaiters { completions.others.append(.drained(continuation)) }
             drainWaiters = []
         }
     }
@@ -187,7 +200,7 @@ package struct OutboxState: ~Copyable {
         var room = limits.maxMessages > 0 ? limits.maxMessages - waiting.count : 256
         guard waitingBytes < limits.maxBytes else { return }
         while room > 0, let waiter = roomWaiters.popFirst() {
-            completions.roomWaiters.append(waiter)
+            completions.others.append(.room(waiter))
             room -= 1
         }
     }
@@ -254,7 +267,7 @@ package struct OutboxState: ~Copyable {
     mutating func fail(_ pending: Pending, _ error: MQTTXError, _ completions: inout Completions) {
         statistics.failures += 1
         completions.receipts.append((pending.receipt, .failed(error)))
-        completions.failures.append((pending.publish.topic, error))
+        completions.others.append(.failed(topic: pending.publish.topic, error))
     }
 
     // MARK: Requests and other packets
@@ -287,7 +300,7 @@ package struct OutboxState: ~Copyable {
             do throws(MQTTXError) {
                 guard try send(request) else { return }
             } catch {
-                completions.requests.append((request, .failure(error)))
+                completions.others.append(.answered(request, .failure(error)))
             }
             waitingRequests.removeFirst()
         }

@@ -46,23 +46,21 @@ extension MessageCoder {
     ///   ``ErrorCode/decodingFailed`` when the payload is not of the codec, ``ErrorCode/invalidMessageType`` when it
     ///   is no RPC message, ``ErrorCode/missingRequiredField`` without a request id or a method.
     public func decodeRPC(_ payload: ByteBuffer, _ properties: Properties) throws(MQTTXError) -> IncomingRPC {
-        let members: RPCMembers
         switch format {
         case .json:
-            members = try payload.withBytes { (bytes) throws(MQTTXError) in
+            return try payload.withUnsafeReadableBytes { (bytes) throws(MQTTXError) in
                 var reader = try JSONMembers(bytes, of: payload)
-                return try RPCMembers(&reader, beside: properties)
+                return try RPCMembers.message(&reader, beside: properties)
             }
         case .messagePack:
-            members = try payload.withBytes { (bytes) throws(MQTTXError) in
+            return try payload.withUnsafeReadableBytes { (bytes) throws(MQTTXError) in
                 var reader = try MessagePackMembers(bytes, of: payload)
-                return try RPCMembers(&reader, beside: properties)
+                return try RPCMembers.message(&reader, beside: properties)
             }
         case .custom:
             var reader = try TreeReader(try decode(payload))
-            members = try RPCMembers(&reader, beside: properties)
+            return try RPCMembers.message(&reader, beside: properties)
         }
-        return try members.message(with: properties)
     }
 
     private func payload(

@@ -2,7 +2,9 @@ import MQTTCore
 import NIOCore
 
 /// The members of an RPC message's payload, not yet told apart as request or response.
-struct RPCMembers {
+///
+/// Not copied: they become the message's.
+struct RPCMembers: ~Copyable {
     private let correlated: String?
     private var hasType = false
     private var type: String?
@@ -18,10 +20,21 @@ struct RPCMembers {
     private var unknown = JSONObject()
 
     /// What the properties say need not be read from the payload a second time.
-    init(_ reader: inout some MemberReader, beside properties: Properties) throws(MQTTXError) {
-        correlated = try PropertyForm.requestID(in: properties)
+    static func message(
+        _ reader: inout some MemberReader, beside properties: Properties
+    ) throws(MQTTXError) -> IncomingRPC {
+        var members = RPCMembers(correlated: try PropertyForm.requestID(in: properties), properties)
+        try members.read(&reader)
+        return try members.message(with: properties)
+    }
+
+    private init(correlated: String?, _ properties: Properties) {
+        self.correlated = correlated
         replyTo = properties.responseTopic
         callerID = properties.userProperty("caller_id")
+    }
+
+    private mutating func read(_ reader: inout some MemberReader) throws(MQTTXError) {
         let (hasReplyTo, hasCallerID) = (replyTo != nil, callerID != nil)
         while let name = try reader.next() {
             switch name {
@@ -48,7 +61,7 @@ struct RPCMembers {
         }
     }
 
-    func message(with properties: Properties) throws(MQTTXError) -> IncomingRPC {
+    private consuming func message(with properties: Properties) throws(MQTTXError) -> IncomingRPC {
         let isRequest: Bool
         if hasType {
             switch type {
@@ -73,37 +86,37 @@ struct RPCMembers {
         return IncomingRPC(message: message, form: form)
     }
 
-    private func request(_ requestID: String, _ properties: Properties) throws(MQTTXError) -> RPCRequest {
+    private consuming func request(_ requestID: String, _ properties: Properties) throws(MQTTXError) -> RPCRequest {
         guard let method else { throw MQTTXError(.missingRequiredField, "method is missing or not text") }
-        var unknown = unknown
         // Not of a request, so not ours to interpret.
-        try keep("result", result, in: &unknown)
-        try keep("error", error, in: &unknown)
+        try Self.keep("result", result, in: &unknown)
+        try Self.keep("error", error, in: &unknown)
         return RPCRequest(
             requestID: requestID, method: method, params: params ?? nil,
             replyTo: replyTo ?? "", callerID: callerID ?? "",
             extensions: PropertyForm.extensions(in: properties, over: extensions), unknownMembers: unknown)
     }
 
-    private func response(_ requestID: String, _ properties: Properties) throws(MQTTXError) -> RPCResponse {
-        var unknown = unknown
-        try keep("params", params, in: &unknown)
+    private consuming func response(_ requestID: String, _ properties: Properties) throws(MQTTXError) -> RPCResponse {
+        try Self.keep("params", params, in: &unknown)
         if let method { unknown["method"] = .string(method) }
         if let replyTo, properties.responseTopic == nil { unknown["reply_to"] = .string(replyTo) }
         if let callerID, properties.userProperty("caller_id") == nil { unknown["caller_id"] = .string(callerID) }
         return RPCResponse(
-            requestID: requestID, outcome: try outcome(),
+            requestID: requestID, outcome: try Self.outcome(result, error),
             extensions: PropertyForm.extensions(in: properties, over: extensions), unknownMembers: unknown)
     }
 
     /// A present, non-null `error` is a failure, whatever its type and whether or not there is a result.
-    private func outcome() throws(MQTTXError) -> RPCResponse.Outcome {
+    private static func outcome(
+        _ result: LazyValue?, _ error: LazyValue?
+    ) throws(MQTTXError) -> RPCResponse.Outcome {
         guard let error, !error.isNull else { return .result(result ?? nil) }
         let value = try error.json()
         return .error(RPCErrorText.nonEmpty(value.stringValue ?? value.description))
     }
 
-    private func keep(_ name: String, _ value: LazyValue?, in unknown: inout JSONObject) throws(MQTTXError) {
+    private static func keep(_ name: String, _ value: LazyValue?, in unknown: inout JSONObject) throws(MQTTXError) {
         if let value { unknown[name] = try value.json() }
     }
 }

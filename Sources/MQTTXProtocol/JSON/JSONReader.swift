@@ -18,7 +18,7 @@ struct JSONReader {
     }
 
     static func value(of buffer: ByteBuffer) throws(MQTTXError) -> JSONValue {
-        try buffer.withBytes { (bytes) throws(MQTTXError) in
+        try buffer.withUnsafeReadableBytes { (bytes) throws(MQTTXError) in
             var reader = try JSONReader(bytes)
             let value = try reader.value()
             try reader.end()

@@ -10,7 +10,7 @@ struct MessagePackReader {
     init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
     static func value(of buffer: ByteBuffer) throws(MQTTXError) -> JSONValue {
-        try buffer.withBytes { (bytes) throws(MQTTXError) in
+        try buffer.withUnsafeReadableBytes { (bytes) throws(MQTTXError) in
             var reader = MessagePackReader(bytes)
             let value = try reader.value()
             try reader.end()

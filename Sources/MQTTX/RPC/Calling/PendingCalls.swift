@@ -13,10 +13,14 @@ final class PendingCalls: Sendable {
         case failed(MQTTXError)
     }
 
-    private struct Call {
-        var continuation: UnsafeContinuation<Outcome, Never>?
+    /// A call that waits. Its members are guarded by the lock of the calls.
+    final class Call: @unchecked Sendable {
+        let id: String
+        fileprivate var continuation: UnsafeContinuation<Outcome, Never>?
         /// What came before the caller began to wait.
-        var outcome: Outcome?
+        fileprivate var outcome: Outcome?
+
+        fileprivate init(_ id: String) { self.id = id }
     }
 
     private struct State {
@@ -41,13 +45,14 @@ final class PendingCalls: Sendable {
     /// Makes a call known.
     ///
     /// - Throws: ``ErrorCode/tooManyPendingCalls`` at the limit; the error of ``close(_:)`` afterwards.
-    func begin(_ id: String, deadline: NIODeadline) throws(MQTTXError) {
+    func begin(_ id: String, deadline: NIODeadline) throws(MQTTXError) -> Call {
+        let call = Call(id)
         let mustArm = try state.withLock { state throws(MQTTXError) in
             if let error = state.closed { throw error }
             guard state.calls.count < limit else {
                 throw MQTTXError(.tooManyPendingCalls, "\(state.calls.count) calls are waiting already")
             }
-            state.calls[id] = Call()
+            state.calls[id] = call
             state.deadlines.insert(id, deadline)
             if state.deadlines.count > 2 * state.calls.count + 64 {
                 let calls = state.calls
@@ -58,25 +63,21 @@ final class PendingCalls: Sendable {
             return true
         }
         if mustArm { arm(deadline) }
+        return call
     }
 
     /// Waits for the end of a call that has begun. A cancelled task ends it.
-    func wait(_ id: String) async -> Outcome {
+    func wait(_ call: Call) async -> Outcome {
         await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
-                let outcome = state.withLock { state -> Outcome? in
-                    guard let index = state.calls.index(forKey: id) else { return .cancelled }
-                    if let outcome = state.calls.values[index].outcome {
-                        state.calls.remove(at: index)
-                        return outcome
-                    }
-                    state.calls.values[index].continuation = continuation
-                    return nil
+                let outcome = state.withLock { _ -> Outcome? in
+                    if call.outcome == nil { call.continuation = continuation }
+                    return call.outcome
                 }
                 if let outcome { continuation.resume(returning: outcome) }
             }
         } onCancel: {
-            complete(id, .cancelled)
+            complete(call.id, .cancelled)
         }
     }
 
@@ -87,21 +88,16 @@ final class PendingCalls: Sendable {
     func complete(_ id: String, _ outcome: Outcome) -> Bool {
         let (isKnown, continuation) = state.withLock {
             state -> (Bool, UnsafeContinuation<Outcome, Never>?) in
-            guard let index = state.calls.index(forKey: id) else { return (false, nil) }
-            if let continuation = state.calls.values[index].continuation {
-                state.calls.remove(at: index)
-                return (true, continuation)
-            }
-            guard state.calls.values[index].outcome == nil else { return (false, nil) }
-            state.calls.values[index].outcome = outcome
-            return (true, nil)
+            guard let call = state.calls.removeValue(forKey: id) else { return (false, nil) }
+            if call.continuation == nil { call.outcome = outcome }
+            return (true, call.continuation)
         }
         continuation?.resume(returning: outcome)
         return isKnown
     }
 
     /// Forgets a call that could not be sent.
-    func abandon(_ id: String) { _ = state.withLock { $0.calls.removeValue(forKey: id) } }
+    func abandon(_ call: Call) { _ = state.withLock { $0.calls.removeValue(forKey: call.id) } }
 
     func failAll(_ error: MQTTXError) {
         let ids = state.withLock { Array($0.calls.keys) }

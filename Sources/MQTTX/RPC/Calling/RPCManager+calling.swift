@@ -20,7 +20,7 @@ extension RPCManager {
         guard timeout > .zero else { throw late() }
         let deadline = NIODeadline.now() + TimeAmount(timeout)
         let id = RequestID.make()
-        try core.calls.begin(id, deadline: deadline)
+        let call = try core.calls.begin(id, deadline: deadline)
         client.beginAwaiting()
         defer { client.endAwaiting() }
         do {
@@ -32,10 +32,10 @@ extension RPCManager {
             let receipt = try await publish(topic, payload, properties, deadline)
             receipt?.onFailure { [core] in core.calls.complete(id, .failed($0)) }
         } catch {
-            core.calls.abandon(id)
+            core.calls.abandon(call)
             throw error is DeadlinePassed ? late() : error
         }
-        switch await core.calls.wait(id) {
+        switch await core.calls.wait(call) {
         case .timedOut: throw late()
         case .cancelled: throw CancellationError()
         case .failed(let error): throw error

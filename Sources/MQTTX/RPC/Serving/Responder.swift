@@ -18,6 +18,19 @@ final class Responder: Sendable {
         var closing: [CheckedContinuation<Void, Never>] = []
     }
 
+    /// A request that is served: one object, where the values that it holds would be copied into each step of its task.
+    private final class Service: Sendable {
+        let request: RPCRequest
+        let form: MessageForm
+        let key: ReplayCache.Key
+
+        init(_ request: consuming RPCRequest, _ form: MessageForm) {
+            key = ReplayCache.Key(requestID: request.requestID, replyTo: request.replyTo)
+            self.request = request
+            self.form = form
+        }
+    }
+
     private enum Decision {
         case taken(id: UInt64, Method?)
         case ignore(String)
@@ -70,51 +83,50 @@ final class Responder: Sendable {
     }
 
     /// Takes a request or refuses it; returns at once.
-    func accept(_ request: RPCRequest, form: MessageForm, topic: String) {
+    func accept(_ request: consuming RPCRequest, form: MessageForm, topic: String) {
+        let service = Service(request, form)
+        let replyTo = service.request.replyTo
         do throws(MQTTXError) {
-            try TopicName.validate(request.replyTo)
+            try TopicName.validate(replyTo)
         } catch {
             client?.reportIgnored(topic: topic, reason: "a request that can't be answered: \(error.message)")
             return
         }
-        let key = ReplayCache.Key(requestID: request.requestID, replyTo: request.replyTo)
-        switch decide(request, form, key) {
+        switch decide(service) {
         case .taken(let id, let method):
-            start(request, method, form, key, id)
+            start(service, method, id)
         case .ignore(let reason):
             client?.reportIgnored(topic: topic, reason: reason)
         case .answerAgain(let answer):
-            offer(answer, to: request.replyTo)
+            offer(answer, to: replyTo)
         case .refuse:
             let error = MQTTXError(.tooManyPendingCalls, "\(limit) requests are being served already")
-            guard let answer = try? encode(.error(error.description), request, form) else { return }
-            offer(answer, to: request.replyTo)
+            guard let answer = try? encode(.error(error.description), service) else { return }
+            offer(answer, to: replyTo)
         }
     }
 
-    private func decide(_ request: RPCRequest, _ form: MessageForm, _ key: ReplayCache.Key) -> Decision {
+    private func decide(_ service: Service) -> Decision {
         state.withLock { state in
             guard !state.isClosed else { return .ignore("the endpoint is closed") }
-            switch state.replay.find(key, now: .now()) {
+            switch state.replay.find(service.key, now: .now()) {
             case .running: return .ignore("a request that is being served already")
             case .forgotten: return .ignore("a request that was answered already")
             case .answered(let answer): return .answerAgain(answer)
             case .new: break
             }
             guard state.running.count < limit else { return .refuse }
-            state.replay.begin(key)
+            state.replay.begin(service.key)
             state.nextID &+= 1
             state.running[state.nextID] = .some(nil)
-            return .taken(id: state.nextID, state.methods[request.method])
+            return .taken(id: state.nextID, state.methods[service.request.method])
         }
     }
 
     /// Begins to serve. Outside the lock: a task that is made may run at once, and would spin for it.
-    private func start(
-        _ request: RPCRequest, _ method: Method?, _ form: MessageForm, _ key: ReplayCache.Key, _ id: UInt64
-    ) {
+    private func start(_ service: Service, _ method: Method?, _ id: UInt64) {
         // Ends with the handler; close() cancels and awaits it.
-        let task = Task(executorPreference: executor) { await self.serve(request, method, form, key, id) }
+        let task = Task(executorPreference: executor) { await self.serve(service, method, id) }
         let isClosed = state.withLock { state in
             if state.running.index(forKey: id) != nil { state.running[id] = task }
             return state.isClosed
@@ -122,15 +134,13 @@ final class Responder: Sendable {
         if isClosed { task.cancel() }
     }
 
-    private func serve(
-        _ request: RPCRequest, _ method: Method?, _ form: MessageForm, _ key: ReplayCache.Key, _ id: UInt64
-    ) async {
-        let answer = answer(await outcome(of: request, method), request, form)
+    private func serve(_ service: Service, _ method: Method?, _ id: UInt64) async {
+        let answer = answer(await outcome(of: service.request, method), service)
         let isClosed = state.withLock { state in
-            state.replay.end(key, answer, now: .now())
+            state.replay.end(service.key, answer, now: .now())
             return state.isClosed
         }
-        if let answer, !isClosed { await send(answer, request, form) }
+        if let answer, !isClosed { await send(answer, service) }
         let closing = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             state.running[id] = nil
             guard state.running.isEmpty, !state.closing.isEmpty else { return [] }
@@ -168,10 +178,10 @@ final class Responder: Sendable {
 
     /// The answer as it will travel; an error where the result can't be sent as it is.
     private func answer(
-        _ outcome: RPCResponse.Outcome, _ request: RPCRequest, _ form: MessageForm
+        _ outcome: RPCResponse.Outcome, _ service: Service
     ) -> ReplayCache.Answer? {
         do throws(MQTTXError) {
-            let answer = try encode(outcome, request, form)
+            let answer = try encode(outcome, service)
             guard answer.payload.readableBytes <= largestPayload else {
                 throw MQTTXError(
                     .payloadTooLarge,
@@ -179,7 +189,7 @@ final class Responder: Sendable {
             }
             return answer
         } catch {
-            if case .result = outcome, let answer = try? encode(.error(error.description), request, form) {
+            if case .result = outcome, let answer = try? encode(.error(error.description), service) {
                 return answer
             }
             logger.error("a response can't be encoded", metadata: ["error": "\(error)"])
@@ -188,10 +198,10 @@ final class Responder: Sendable {
     }
 
     private func encode(
-        _ outcome: RPCResponse.Outcome, _ request: RPCRequest, _ form: MessageForm
+        _ outcome: RPCResponse.Outcome, _ service: Service
     ) throws(MQTTXError) -> ReplayCache.Answer {
         let (payload, properties) = try coder.encode(
-            RPCResponse(requestID: request.requestID, outcome: outcome), as: form)
+            RPCResponse(requestID: service.request.requestID, outcome: outcome), as: service.form)
         return ReplayCache.Answer(payload: payload, properties: properties)
     }
 
@@ -204,9 +214,9 @@ final class Responder: Sendable {
         }
     }
 
-    private func send(_ answer: ReplayCache.Answer, _ request: RPCRequest, _ form: MessageForm) async {
+    private func send(_ answer: ReplayCache.Answer, _ service: Service) async {
         guard let client else { return }
-        let (topic, payload, properties) = (request.replyTo, answer.payload, answer.properties)
+        let (topic, payload, properties) = (service.request.replyTo, answer.payload, answer.properties)
         do throws(MQTTXError) {
             _ = try client.offer(topic, payload, qos: .atLeastOnce, properties: properties)
         } catch {
@@ -216,7 +226,7 @@ final class Responder: Sendable {
                 } catch {
                     unsent(error, topic)
                 }
-            } else if error.category == .message, let other = try? encode(.error(error.description), request, form) {
+            } else if error.category == .message, let other = try? encode(.error(error.description), service) {
                 // Larger than the broker takes: that much can be told.
                 offer(other, to: topic)
             } else {
