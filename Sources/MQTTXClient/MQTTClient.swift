@@ -158,9 +158,11 @@ public final class MQTTClient: Sendable {
         try Task.checkCancellation()
     }
 
-    /// Disconnects and stays so. Handlers that are running end first; messages still waiting for theirs are not handled.
+    /// Disconnects and stays so. Returns when the handlers that are running have ended; messages still waiting for theirs are
+    /// not handled.
     ///
-    /// Not to be awaited in a handler of the same client, which would wait for itself; the reader of a stream may.
+    /// In a handler of the same client, or a task that it started, it returns when the connection has ended: a handler does not
+    /// wait for itself. ``connect()`` does wait for it, so that a handler can't await that after this.
     ///
     /// - Parameter drain: how long messages of ours that wait or are in flight may take to reach the broker first, at
     ///   QoS 0 to be written. What has not by then fails with ``ErrorCode/notConnected``, or is counted as lost. Nil does
@@ -197,19 +199,26 @@ public final class MQTTClient: Sendable {
                 group.addTask { try? await Task.sleep(for: drain) }
                 await group.next()
                 // Whoever still waits for the drain is released when the outbox stops.
-                core.stop(packet)
-                if isConnected { await core.closed() }
-                task.cancel()
-                await task.value
+                await stop(task, packet)
                 group.cancelAll()
             }
         } else {
-            core.stop(packet)
-            if isConnected { await core.closed() }
-            task.cancel()
-            await task.value
+            await stop(task, packet)
         }
-        running.withLock { if $0 == task { $0 = nil } }
+    }
+
+    private func stop(_ task: Task<Void, Never>, _ packet: Disconnect) async {
+        core.stop(packet)
+        if isConnected { await core.closed() }
+        task.cancel()
+        guard !core.handlerScope.isEntered else {
+            // The run is not over before the handler is: whoever connects again waits for it. The handler is cancelled by
+            // now, and a cancelled task would not wait.
+            let states = states
+            return await Task { for await state in states { if case .disconnected = state { return } } }.value
+        }
+        await task.value
+        forget(task)
     }
 
     // MARK: Where it stands

@@ -342,4 +342,49 @@ extension ScriptedConnection {
     func accept(_ properties: Properties) async throws -> Connect {
         try await accept(sessionPresent: false, properties)
     }
+
+    @Test("A handler can disconnect its own client, which can be connected again once the handler has returned")
+    func handlerDisconnects() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(connections)
+            let log = Log<Bool>()
+            async let subscribing = client.subscribe("a") { _ in
+                await client.disconnect(drain: .seconds(1))
+                log.add(client.isConnected)
+            }
+            try await connection.grant()
+            _ = try await subscribing
+            try await connection.send(.publish(Publish(topic: "a", payload: ByteBuffer())))
+            #expect(await log.next(1) == [false])
+            guard case .disconnected(nil) = client.state else { throw ScriptedConnection.Unexpected() }
+            async let connecting: Void = client.connect()
+            let second = try #require(await connections.next())
+            _ = try await second.accept()
+            try await connecting
+            #expect(client.isConnected)
+            await client.disconnect()
+        }
+    }
+
+    @Test("A task that a handler started can disconnect the client and connect it again")
+    func handlersTaskReconnects() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(connections)
+            let log = Log<Bool>()
+            async let subscribing = client.subscribe("a") { _ in
+                Task {
+                    await client.disconnect()
+                    try await client.connect()
+                    log.add(client.isConnected)
+                }
+            }
+            try await connection.grant()
+            _ = try await subscribing
+            try await connection.send(.publish(Publish(topic: "a", payload: ByteBuffer())))
+            let second = try #require(await connections.next())
+            _ = try await second.accept()
+            #expect(await log.next(1) == [true])
+            await client.disconnect()
+        }
+    }
 }

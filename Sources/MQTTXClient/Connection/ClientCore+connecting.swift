@@ -23,7 +23,11 @@ extension ClientCore {
         try await withThrowingDiscardingTaskGroup { group in
             let workers = max(1, config.numWorkers ?? NIOCore.System.coreCount * 2)
             let place = config.handlersRunOnEventLoop ? executor : nil
-            for _ in 0..<workers { group.addTask(executorPreference: place) { await self.dispatch.work() } }
+            for _ in 0..<workers {
+                group.addTask(executorPreference: place) {
+                    await HandlerScope.$current.withValue(self.handlerScope) { await self.dispatch.work() }
+                }
+            }
             defer { dispatch.stop() }
             do {
                 try await keepConnected(retriesFirst: retriesFirst, connected: connected)

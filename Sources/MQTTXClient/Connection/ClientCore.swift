@@ -47,6 +47,8 @@ final class ClientCore: Sendable {
     let notices = Broadcast<Notice>(capacity: 1_000)
     /// Whether the client identifier was made up here.
     let isIDGenerated: Bool
+    /// What the handlers of this client are known by.
+    let handlerScope = HandlerScope()
 
     init(_ config: MQTTConfig) {
         self.config = config
