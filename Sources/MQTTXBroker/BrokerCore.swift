@@ -276,18 +276,12 @@ final class BrokerCore: Sendable {
         _ publication: inout Publication, to group: SharedGroup, on loop: BrokerLoop, publisher: ClientConnection?
     ) -> Bool {
         let topic = publication.content.topic
-        // A member may have left since it was chosen, or have no room: the message is for the next one then.
-        var refused: [Session] = []
-        while let (session, grant) = group.choose(
-            except: refused, mayRead: { config.authorizer?.mayReceive(topic, by: $0.identity) ?? true })
-        {
-            if let holds = put(&publication, into: session, grant, group: group, on: loop, publisher: publisher) {
-                return holds
-            }
-            refused.append(session)
+        let holds = group.offer(mayRead: { config.authorizer?.mayReceive(topic, by: $0.identity) ?? true }) {
+            // It may have left by now, or have no room: the message is for the next one then.
+            put(&publication, into: $0, $1, group: group, on: loop, publisher: publisher)
         }
-        loop.tally.dropped += 1
-        return false
+        if holds == nil { loop.tally.dropped += 1 }
+        return holds ?? false
     }
 
     /// - Returns: whether the publisher is held from now on; nil if the session has not taken the message.

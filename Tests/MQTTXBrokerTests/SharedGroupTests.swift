@@ -59,6 +59,52 @@ struct SharedGroupTests {
         }
     }
 
+    @Test("A message that no member has room for asks each of them once, and none under a lock")
+    func allAreFull() async throws {
+        let checks = Checks()
+        let members = 30
+        try await withBroker({
+            $0.authorizer = checks
+            $0.maximumQueuedMessages = 1
+        }) { broker in
+            for index in 0..<members {
+                let member = try await RawClient.resume(broker, "member \(index)")
+                try await member.subscribe("$share/g/t", .init(qos: .atLeastOnce))
+                try await member.disconnect()
+            }
+            // The check comes back for the broker's own doings.
+            checks.broker.withLock { $0 = broker }
+            let publisher = try await RawClient.connect(broker)
+            for index in 0..<members { try await publisher.publish("t", "\(index)", qos: .atLeastOnce) }
+            let before = checks.count.withLock { $0 }
+            #expect(broker.statistics.messagesDropped == 0)
+            try await publisher.publish("t", "one too many", qos: .atLeastOnce)
+            #expect(broker.statistics.messagesDropped == 1)
+            #expect(checks.count.withLock { $0 } == before + members)
+            // Turns went round: each has one.
+            checks.broker.withLock { $0 = nil }
+            var texts: Set<String> = []
+            for index in 0..<members {
+                texts.insert(try await RawClient.resume(broker, "member \(index)").message().text)
+            }
+            #expect(texts.count == members)
+        }
+    }
+
+    /// Counts how often it is asked who may read.
+    private final class Checks: Authorizer {
+        let count = Mutex(0)
+        let broker = Mutex<Broker?>(nil)
+
+        func mayPublish(_ topic: String, by client: ClientIdentity) -> Bool { true }
+        func maySubscribe(_ filter: String, by client: ClientIdentity) -> Bool { true }
+        func mayReceive(_ topic: String, by client: ClientIdentity) -> Bool {
+            count.withLock { $0 += 1 }
+            _ = broker.withLock { $0 }?.statistics
+            return true
+        }
+    }
+
     @Test("A session that ends leaves no subscription behind, whatever its client was about to send")
     func takeovers() async throws {
         try await withBroker { broker in
