@@ -181,4 +181,27 @@ struct WebSocketFrameTests {
         #expect(Array(buffer: buffer) == payload)
         _ = try channel.finish()
     }
+
+    @Test(
+        "a server gives each packet a frame of its own, which Paho's C library needs to take all of them at once",
+        arguments: [[2], [2, 2, 2], [2, 130, 5000, 2], [5000, 70_000, 4096, 4097, 3], [70_000, 70_000]])
+    func packetsInFrames(sizes: [Int]) throws {
+        let channel = try makeChannel(.server)
+        let packets = sizes.map(Self.publish(size:))
+        try channel.writeOutbound(ByteBuffer(bytes: packets.flatMap { $0 }))
+        #expect(try sent(channel) == packets.flatMap { Self.frame(2, $0, mask: nil) })
+        _ = try channel.finish()
+    }
+
+    /// So many bytes that begin as a packet does; what it holds is no frame's business.
+    private static func publish(size: Int) -> [UInt8] {
+        let lengthSize = (1...4).first { size - 1 - $0 < 1 << (7 * $0) } ?? 4
+        var bytes: [UInt8] = [0x30]
+        var remaining = size - 1 - lengthSize
+        for index in 0..<lengthSize {
+            bytes.append(UInt8(remaining & 0x7F) | (index == lengthSize - 1 ? 0 : 0x80))
+            remaining >>= 7
+        }
+        return bytes + [UInt8](repeating: 0x30, count: size - bytes.count)
+    }
 }

@@ -10,6 +10,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     /// The largest MQTT packet: nobody has a reason for a larger frame.
     static let maximumFrameSize: UInt64 = 268_435_460
+    /// Up to this many bytes it is cheaper to copy a packet than to write it from where it is.
+    private static let copiedPacketSize = 4096
 
     private let role: WebSocketFrameReader.Role
     private var reader: WebSocketFrameReader
@@ -68,7 +70,11 @@ final class WebSocketHandler: ChannelDuplexHandler {
             promise?.fail(ChannelError.ioOnClosedChannel)
             return
         }
-        write(unwrapOutboundIn(data), opcode: 2, context: context, promise: promise)
+        let bytes = unwrapOutboundIn(data)
+        switch role {
+        case .client: write(bytes, opcode: 2, context: context, promise: promise)
+        case .server: writePackets(bytes, context: context, promise: promise)
+        }
     }
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
@@ -83,23 +89,37 @@ final class WebSocketHandler: ChannelDuplexHandler {
         context.flush()
     }
 
+    /// One frame for each packet: Paho's C library takes the first packet out of a frame at once, and the others only when
+    /// more bytes have come.
+    private func writePackets(_ bytes: ByteBuffer, context: ChannelHandlerContext, promise: EventLoopPromise<Void>?) {
+        var rest = bytes
+        var frames = ByteBuffer()
+        while let size = rest.firstPacketSize, size < rest.readableBytes, let packet = rest.readSlice(length: size) {
+            if size <= Self.copiedPacketSize {
+                if frames.capacity == 0 { frames = context.channel.allocator.buffer(capacity: bytes.readableBytes) }
+                writeHeader(payloadSize: size, opcode: 2, into: &frames)
+                frames.writeImmutableBuffer(packet)
+            } else {
+                writeFrames(&frames, context: context)
+                write(packet, opcode: 2, context: context, promise: nil)
+            }
+        }
+        writeFrames(&frames, context: context)
+        write(rest, opcode: 2, context: context, promise: promise)
+    }
+
+    private func writeFrames(_ frames: inout ByteBuffer, context: ChannelHandlerContext) {
+        guard frames.readableBytes > 0 else { return }
+        context.write(wrapOutboundOut(frames), promise: nil)
+        frames = ByteBuffer()
+    }
+
     private func write(
         _ payload: ByteBuffer, opcode: UInt8, context: ChannelHandlerContext, promise: EventLoopPromise<Void>?
     ) {
         let isMasked = role == .client
         var frame = context.channel.allocator.buffer(capacity: 14 + (isMasked ? payload.readableBytes : 0))
-        frame.writeInteger(0x80 | opcode)
-        let maskBit: UInt8 = isMasked ? 0x80 : 0
-        switch payload.readableBytes {
-        case ...125:
-            frame.writeInteger(maskBit | UInt8(payload.readableBytes))
-        case ...65_535:
-            frame.writeInteger(maskBit | 126)
-            frame.writeInteger(UInt16(payload.readableBytes))
-        default:
-            frame.writeInteger(maskBit | 127)
-            frame.writeInteger(UInt64(payload.readableBytes))
-        }
+        writeHeader(payloadSize: payload.readableBytes, opcode: opcode, into: &frame)
         if isMasked {
             var mask = WebSocketMask.random()
             frame.writeBytes(mask.bytes)
@@ -111,6 +131,21 @@ final class WebSocketHandler: ChannelDuplexHandler {
             // The payload may be shared by many connections: it is not copied.
             context.write(wrapOutboundOut(frame), promise: nil)
             context.write(wrapOutboundOut(payload), promise: promise)
+        }
+    }
+
+    private func writeHeader(payloadSize: Int, opcode: UInt8, into frame: inout ByteBuffer) {
+        frame.writeInteger(0x80 | opcode)
+        let maskBit: UInt8 = role == .client ? 0x80 : 0
+        switch payloadSize {
+        case ...125:
+            frame.writeInteger(maskBit | UInt8(payloadSize))
+        case ...65_535:
+            frame.writeInteger(maskBit | 126)
+            frame.writeInteger(UInt16(payloadSize))
+        default:
+            frame.writeInteger(maskBit | 127)
+            frame.writeInteger(UInt64(payloadSize))
         }
     }
 }
