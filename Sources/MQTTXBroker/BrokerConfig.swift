@@ -46,7 +46,8 @@ public struct BrokerConfig: Sendable {
     public var maximumTotalQueuedBytes = 1 << 30
     /// Which message gives way when a queue is full.
     public var dropPolicy: DropPolicy = .newest
-    /// Messages of QoS 1 and 2 taken unacknowledged from one client of MQTT 5.0; announced. 1 to 65,535.
+    /// Messages of QoS 1 and 2 taken unacknowledged from one client of MQTT 5.0; announced. 1 to 65,535. More at QoS 2 end
+    /// the connection.
     public var receiveMaximum: UInt16 = 100
     /// Topic aliases that a client may set; announced.
     public var topicAliasMaximum: UInt16 = 32

@@ -8,14 +8,14 @@ struct BackPressureTests {
     private static let payload = ByteBuffer(repeating: UInt8(ascii: "x"), count: 1000)
 
     @Test(
-        "A slow subscriber that makes progress holds its publisher, and misses nothing",
-        arguments: [QoS.atMostOnce, .atLeastOnce])
-    func holds(qos: QoS) async throws {
+        "A slow subscriber that makes progress holds its publisher, and misses nothing, whatever Receive Maximum says",
+        arguments: [QoS.atMostOnce, .atLeastOnce], [ProtocolVersion.v3_1_1, .v5])
+    func holds(qos: QoS, version: ProtocolVersion) async throws {
         try await withBroker({ $0.stallTimeout = .seconds(30) }) { broker in
             let subscriber = try await RawClient.connect(broker)
             try await subscriber.subscribe("t", .init(qos: qos))
             try await subscriber.setReading(false)
-            let publisher = try await RawClient.connect(broker, version: .v3_1_1)
+            let publisher = try await RawClient.connect(broker, version: version)
             let count = 20_000
             async let sending: Void = {
                 for index in 1...count {

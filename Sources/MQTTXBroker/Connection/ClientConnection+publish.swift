@@ -5,10 +5,14 @@ import Synchronization
 
 // PUBLISH and its acknowledgements, both ways.
 extension ClientConnection {
-    /// Whether the client sent more than the Receive Maximum that we announced (MQTT-3.3.4-9); the connection then ends.
+    /// Whether the client sent more than the Receive Maximum that we announced (section 3.3.4); the connection then ends.
+    ///
+    /// QoS 1 is acknowledged as soon as it is handed on, unless we hold the client. What it sends then fills `parked`, and
+    /// that stops the reading: clients that know no Receive Maximum, MQTT.js among them, would come back with all of it
+    /// and be closed again, for ever.
     func isOverQuota(_ publish: Publish) -> Bool {
-        guard isV5, publish.qos > .atMostOnce,
-            parked.acknowledgeable + openExactlyOnce.count >= Int(broker.policy.receiveMaximum),
+        guard isV5, publish.qos == .exactlyOnce,
+            parked.exactlyOnce + openExactlyOnce.count >= Int(broker.policy.receiveMaximum),
             !openExactlyOnce.contains(publish.packetID)
         else { return false }
         violation("more messages unacknowledged than Receive Maximum", .receiveMaximumExceeded)

@@ -12,8 +12,8 @@ struct ParkedPackets {
 
     private var packets = Deque<(packet: DecodedPacket, size: Int)>()
     private(set) var bytes = 0
-    /// PUBLISH of QoS 1 and 2 among them: they count against Receive Maximum.
-    private(set) var acknowledgeable = 0
+    /// PUBLISH of QoS 2 among them.
+    private(set) var exactlyOnce = 0
 
     var isEmpty: Bool { packets.isEmpty }
     var isFull: Bool { bytes > Self.limit }
@@ -21,14 +21,14 @@ struct ParkedPackets {
     mutating func append(_ packet: DecodedPacket) {
         let size = packet.parkedSize
         bytes += size
-        if packet.qos > .atMostOnce { acknowledgeable += 1 }
+        if packet.qos == .exactlyOnce { exactlyOnce += 1 }
         packets.append((packet, size))
     }
 
     mutating func popFirst() -> DecodedPacket? {
         guard let (packet, size) = packets.popFirst() else { return nil }
         bytes -= size
-        if packet.qos > .atMostOnce { acknowledgeable -= 1 }
+        if packet.qos == .exactlyOnce { exactlyOnce -= 1 }
         return packet
     }
 }
