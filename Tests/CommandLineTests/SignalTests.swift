@@ -87,6 +87,24 @@ struct SignalTests {
         }
     }
 
+    @Test("With its standard streams closed a command does its work, and says what it can't")
+    func closedStreams() async throws {
+        try await withBroker { broker in
+            try await broker.retain("r", "x")
+            let options = broker.arguments.joined(separator: " ")
+            let silent = try await Tool.shell("mqttxx pub \(options) -t a -m x -q 1 <&- >&- 2>&-")
+            #expect(silent.status == 0)
+            #expect(broker.statistics.messagesReceived == 2)
+            let output = try await Tool.shell("mqttxx sub \(options) -t r -C 1 >&-")
+            #expect(output.status == 74 && output.errors.contains("Bad file descriptor"), "\(output.errors)")
+            for line in ["-s <&-", "-l <&-", "-l </"] {
+                let input = try await Tool.shell("mqttxx pub \(options) -t a \(line)")
+                #expect(input.status == 64 && input.errors.contains("cannot read standard input"), "\(input.errors)")
+            }
+            #expect(broker.statistics.messagesReceived == 2)
+        }
+    }
+
     @Test("A full disk is an error that says so")
     func fullDisk() async throws {
         try await withBroker { broker in

@@ -5,6 +5,7 @@ import Foundation
 @main
 enum CommandLineTool {
     static func main() async {
+        StandardStreams.occupy()
         // A reader that has gone is an error of the write, told quietly.
         signal(SIGPIPE, SIG_IGN)
         exit(await run(Array(CommandLine.arguments.dropFirst())))

@@ -14,7 +14,7 @@ final class InputFile: Sendable {
     /// Known beforehand for what is no pipe.
     private let size: Int?
     private let queue = DispatchQueue(label: "input")
-    private let waiter = Mutex<CheckedContinuation<ByteBuffer?, Never>?>(nil)
+    private let waiter = Mutex<CheckedContinuation<ByteBuffer?, any Error>?>(nil)
 
     private init(_ descriptor: Int32, name: String, size: Int? = nil) {
         self.descriptor = descriptor
@@ -31,21 +31,27 @@ final class InputFile: Sendable {
             throw ValidationError("cannot read \(path): it is a directory")
         }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ValidationError("cannot read \(path): \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else { throw Self.unreadable(path) }
         let size = lseek(descriptor, 0, SEEK_END)
         lseek(descriptor, 0, SEEK_SET)
         self.init(descriptor, name: path, size: size >= 0 ? Int(size) : nil)
     }
 
     /// The next bytes; nil at the end.
+    ///
+    /// - Throws: `ValidationError` if they can't be read; `CancellationError`.
     func chunk() async throws -> ByteBuffer? {
-        let bytes = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+        let bytes = try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
                 waiter.withLock { $0 = continuation }
-                if Task.isCancelled { answer(nil) } else { queue.async { self.answer(self.read()) } }
+                if Task.isCancelled {
+                    answer(.success(nil))
+                } else {
+                    queue.async { self.answer(Result { try self.read() }) }
+                }
             }
         } onCancel: {
-            answer(nil)
+            answer(.success(nil))
         }
         try Task.checkCancellation()
         return bytes
@@ -67,23 +73,33 @@ final class InputFile: Sendable {
         guard size <= limit else { throw MQTTXError(.payloadTooLarge, "\(name) has more than \(limit) bytes") }
     }
 
-    private func answer(_ bytes: ByteBuffer?) {
+    private func answer(_ bytes: Result<ByteBuffer?, any Error>) {
         waiter.withLock { waiter in
             defer { waiter = nil }
             return waiter
-        }?.resume(returning: bytes)
+        }?.resume(with: bytes)
     }
 
-    private func read() -> ByteBuffer? {
+    private func read() throws -> ByteBuffer? {
         var bytes = ByteBuffer()
-        let count = bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.chunkSize) { space in
+        let count = try bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.chunkSize) { space in
             while true {
                 let count = Foundation.read(descriptor, space.baseAddress, Self.chunkSize)
-                if count < 0, errno == EINTR { continue }
-                return max(0, count)
+                if count >= 0 { return count }
+                switch errno {
+                case EINTR: continue
+                case EAGAIN:
+                    var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                    _ = poll(&wanted, 1, -1)
+                default: throw Self.unreadable(name)
+                }
             }
         }
         return count > 0 ? bytes : nil
+    }
+
+    private static func unreadable(_ name: String) -> ValidationError {
+        ValidationError("cannot read \(name): \(String(cString: strerror(errno)))")
     }
 }
 
