@@ -59,6 +59,62 @@ struct HostileBrokerTests {
         #expect(result.errors.hasPrefix("error: [CONNECTION_LOST]"), "\(result.errors)")
     }
 
+    @Test(
+        "A CONNECT that the broker refuses is no connection, whatever the reason code", arguments: [0x90, 0x95, 0x82])
+    func refusedConnect(_ reason: Int) async throws {
+        let peer = try HostilePeer { connection in
+            _ = connection.read()
+            connection.write([0x20, 3, 0, UInt8(reason), 0])
+            _ = connection.read()
+        }
+        for command in [["pub", "-t", "a", "-m", "x"], ["sub", "-t", "a"]] {
+            let line = ["-V", "5", "--will-topic", "w", "-h", "127.0.0.1", "-p", "\(peer.port)"]
+            let result = try await Tool.run(command + line)
+            #expect(result.status == 10, "\(result.errors)")
+            #expect(result.errors.hasPrefix("error: [") && result.errors.filter(\.isNewline).count == 1)
+        }
+    }
+
+    @Test("A line that the broker refuses keeps no other back, and decides on the exit code")
+    func refusedLine() async throws {
+        let peer = try HostilePeer { connection in
+            _ = connection.read()
+            connection.write(connection.connack)
+            var lines: [UInt8] = []
+            while lines.count < 4 * 9 { lines += connection.read() }
+            for (index, start) in stride(from: 0, to: lines.count, by: 9).enumerated() {
+                let packetID = lines[start + 5...start + 6]
+                connection.write([0x40, 4] + packetID + [index == 1 ? 0x87 : 0, 0])
+            }
+            _ = connection.read()
+        }
+        let line = ["pub", "-t", "l", "-q", "1", "-l", "-V", "5", "-h", "127.0.0.1", "-p", "\(peer.port)"]
+        let result = try await Tool.run(line, input: Array("1\n2\n3\n4\n".utf8))
+        #expect(result.status == 40)
+        let errors = result.errors.split(separator: "\n")
+        #expect(errors.count == 2 && errors[0].hasPrefix("warning: [PERMISSION_DENIED]"), "\(errors)")
+    }
+
+    @Test("Whoever reconnects says why", arguments: ["5", "3.1.1"])
+    func malformedAnswers(_ version: String) async throws {
+        let peer = try HostilePeer { connection in
+            _ = connection.read()
+            connection.write(connection.connack)
+            let packetID = connection.read().dropFirst(2).prefix(2)
+            // Two answers to one question.
+            connection.write(version == "5" ? [0x90, 5] + packetID + [0, 0, 0] : [0x90, 4] + packetID + [0, 0])
+            _ = connection.read()
+        }
+        let tool = try RunningTool(["sub", "-t", "a", "-V", version, "-h", "127.0.0.1", "-p", "\(peer.port)"])
+        var errors = tool.errorLines.makeAsyncIterator()
+        for _ in 0..<2 {
+            let line = try #require(await errors.next())
+            #expect(line.hasPrefix("warning: [") && line.contains("filters") && line.hasSuffix("; connecting again"))
+        }
+        tool.interrupt()
+        #expect(await tool.status() == 130)
+    }
+
     @Test("A broker that never answers does not keep a command from ending by a signal, or by -W")
     func silence() async throws {
         let peer = try HostilePeer { connection in while !connection.read().isEmpty {} }

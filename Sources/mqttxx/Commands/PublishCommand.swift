@@ -58,16 +58,22 @@ struct PublishCommand: AsyncParsableCommand {
         }
     }
 
-    /// Lines go out without waiting for each other's acknowledgement, up to a number.
+    /// Lines go out without waiting for each other's acknowledgement, up to a number. One that the broker refuses is told at
+    /// once and in the end, and keeps none of the others back.
     private func eachLine(_ message: Outgoing, _ client: MQTTClient) async throws {
         var lines = InputLines(limit: ConnectionOptions.largestPayload)
-        var window = PublishWindow(size: options.maxInflight.count)
+        var refusal: MQTTXError?
+        var window = PublishWindow(size: options.maxInflight.count) { error in
+            StandardError.warn("\(error)")
+            refusal = refusal ?? error
+        }
         while let line = try await lines.next() {
             try await window.add(
                 try await client.enqueue(
                     message.topic, line, qos: message.qos, retain: message.retain, properties: message.properties))
         }
         try await window.finish()
+        if let refusal { throw refusal }
     }
 
     private struct Outgoing: Sendable {

@@ -15,7 +15,7 @@ extension ConnectionOptions {
         let client = MQTTClient(config)
         let notices = client.notices
         return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await Self.report(notices) }
+            group.addTask { await Self.report(notices, reconnects: reconnects) }
             defer { group.cancelAll() }
             try await Self.connectFirst(client)
             do {
@@ -42,21 +42,22 @@ extension ConnectionOptions {
     static func connectFirst(_ client: MQTTClient) async throws {
         do {
             try await client.connect()
-        } catch let error as MQTTXError where error.code != .invalidTopic && error.code != .encodingFailed {
+        } catch let error as MQTTXError where !error.isOwnMistake {
             throw FirstConnectionFailure(error: error)
         }
     }
 
     /// Says aloud what a person has to know.
-    private static func report(_ notices: AsyncStream<Notice>) async {
+    private static func report(_ notices: AsyncStream<Notice>, reconnects: Bool) async {
         var isRestored = false
         for await notice in notices {
             switch notice {
             case .unverifiedPeer(let host):
                 StandardError.warn("the connection to \(host) is encrypted, but who answers there is not verified")
-            case .connectionLost(let error):
+            // Otherwise it is the error that ends the command.
+            case .connectionLost(let error) where reconnects && error.code != .sessionTakenOver:
                 isRestored = true
-                StandardError.progress("\(error)")
+                StandardError.warn("\(error); connecting again")
             // At first it is an error of the command itself.
             case .subscriptionRefused(let filter, let error) where isRestored:
                 StandardError.warn("\(filter): \(error)")
@@ -66,6 +67,13 @@ extension ConnectionOptions {
                 continue
             }
         }
+    }
+}
+
+extension MQTTXError {
+    /// Whether no broker was asked, since no packet can carry what it was to be told.
+    fileprivate var isOwnMistake: Bool {
+        (code == .invalidTopic || code == .encodingFailed) && reasonCode == nil
     }
 }
 
