@@ -32,7 +32,7 @@ struct PublishOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Have the broker keep it for those who subscribe later.")
     var retain = false
 
-    @Option(help: "How many times.")
+    @Option(help: "How many times, without -l.")
     var `repeat` = CountArgument(1)
 
     @Option(help: "Seconds between repetitions.")
@@ -65,7 +65,6 @@ struct PublishOptions: ParsableArguments {
         let count = [message != nil, file != nil, standardInput, lines, empty].filter { $0 }.count
         guard count > 0 else { throw ValidationError("a payload is missing: -m, -f, -s, -l or -n") }
         guard count == 1 else { throw ValidationError("-m, -f, -s, -l and -n exclude each other") }
-        if lines, self.repeat.count > 1 { throw ValidationError("--repeat does not go with -l") }
     }
 
     /// The payload; nil when it comes line by line.

@@ -69,7 +69,7 @@ struct SubscribeCommand: AsyncParsableCommand {
                     retainHandling: options.noRetained ? .doNotSend : options.retainHandling,
                     userProperties: connection.property.userProperties(.subscribe)
                 ) { await printer.take($0, filter: index, from: client) }
-            } catch let error as MQTTXError where error.code == .subscribeFailed || error.code == .permissionDenied {
+            } catch let error as MQTTXError where error.isRefusedSubscription {
                 refusals.append((filter, error))
             }
         }
@@ -80,12 +80,21 @@ struct SubscribeCommand: AsyncParsableCommand {
     /// A client ends what it has begun itself: what the session brought is taken over before. What is queued still comes.
     private func unsubscribe(_ client: MQTTClient, _ printer: MessagePrinter) async throws {
         for (index, filter) in options.unsubscribe.enumerated() {
-            try await client.subscribe(filter, qos: options.qos, retainHandling: .doNotSend) { message in
-                guard !message.retain else { return message.acknowledge() }
-                await printer.take(message, filter: filters.count + index, from: client)
+            do {
+                try await client.subscribe(filter, qos: options.qos, retainHandling: .doNotSend) { message in
+                    guard !message.retain else { return message.acknowledge() }
+                    await printer.take(message, filter: filters.count + index, from: client)
+                }
+            } catch let error as MQTTXError where error.isRefusedSubscription {
+                // The client has ended it already.
+                continue
             }
             try await client.unsubscribe(
                 filter, userProperties: connection.property.userProperties(.unsubscribe))
         }
     }
+}
+
+extension MQTTXError {
+    fileprivate var isRefusedSubscription: Bool { code == .subscribeFailed || code == .permissionDenied }
 }

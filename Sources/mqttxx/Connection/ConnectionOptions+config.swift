@@ -49,10 +49,10 @@ extension ConnectionOptions {
         return Environment.text("ID") ?? ""
     }
 
-    /// Properties exist in 5.0 alone: who gives one wants that version.
+    /// Properties exist in 5.0 alone: who gives one wants that version, whatever `-V` says.
     private func version() throws -> ProtocolVersion? {
-        if let mqttVersion { return mqttVersion.version }
         if !property.isEmpty { return .v5 }
+        if let mqttVersion { return mqttVersion.version }
         return try Environment.value("MQTT_VERSION", as: VersionArgument.self)?.version
     }
 

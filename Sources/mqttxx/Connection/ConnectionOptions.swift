@@ -151,8 +151,11 @@ struct ConnectionOptions: ParsableArguments {
 
     mutating func validate() throws {
         if id != nil, idPrefix != nil { throw ValidationError("-i and -I exclude each other") }
-        if keepsSession, (id ?? Environment.text("ID")) == nil, idPrefix == nil {
-            throw ValidationError("-c keeps a session, and needs -i to find it again")
+        if (id ?? Environment.text("ID")) == nil, idPrefix == nil {
+            if keepsSession { throw ValidationError("-c keeps a session, and needs -i to find it again") }
+            if sessionExpiry?.seconds == ExpiryArgument.forever.seconds {
+                throw ValidationError("-x keeps a session for ever, and needs -i to find it again")
+            }
         }
         if will.topic == nil, will.isGiven { throw ValidationError("a will needs --will-topic") }
         try validateTLS()

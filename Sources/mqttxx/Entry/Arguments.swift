@@ -35,7 +35,7 @@ enum Arguments {
             let options = try ConfigFile.options(file).filter { !given.contains($0.name) }
             result.insert(contentsOf: options.flatMap(\.words), at: 1)
         }
-        result.insert(contentsOf: UserFile.words(for: command), at: 1)
+        result.insert(contentsOf: UserFile.words(for: command, before: arguments.dropFirst()), at: 1)
         return result
     }
 

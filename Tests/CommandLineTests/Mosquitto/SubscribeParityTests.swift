@@ -237,4 +237,27 @@ struct SubscribeParityTests {
             }
         }
     }
+
+    @Test("A URL takes the place of the address in that file")
+    func userFileAndURL() async throws {
+        try await withMessages { broker in
+            try await withTemporaryDirectory { directory in
+                let text = "-h nowhere.invalid\n-p 1\n-u user\n-P secret\n-v\n"
+                for name in ["mosquitto_sub", "mqttxx_sub"] { _ = try directory.write(name, text) }
+                let pair = try await MosquittoClients.subscribe(
+                    ["-L", "mqtt://127.0.0.1:\(broker.port)/r/1", "-C", "1"],
+                    environment: ["XDG_CONFIG_HOME": directory.path])
+                pair.expectAlike([text])
+                #expect(pair.ours.output == "r/1 one\n")
+            }
+        }
+    }
+
+    @Test("-U of a filter that is not allowed keeps nothing else from coming")
+    func refusedFilter() async throws {
+        try await withMessages { broker in
+            let line = ["-t", "r/1", "-U", "denied", "-C", "1"]
+            try await MosquittoClients.subscribe(broker.arguments + line).expectAlike(line)
+        }
+    }
 }
