@@ -48,6 +48,24 @@ struct PublishingTests {
         }
     }
 
+    @Test("A message of QoS 2 that a broker acknowledges as one of QoS 1 fails, and its place is free again")
+    func takenAtLeastOnce() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(
+                connections, properties: .with { $0.receiveMaximum = 1 })
+            let receipt = try await client.enqueue("a", "1", qos: .exactlyOnce)
+            let id = try await connection.nextPublish().packetID
+            try await connection.send(.puback(Acknowledgement(packetID: id)))
+            guard case .failed(let error) = try await receipt.outcome else { throw ScriptedConnection.Unexpected() }
+            #expect(error.code == .publishFailed)
+            async let next = client.publish("a", "2", qos: .atLeastOnce)
+            let second = try await connection.nextPublish()
+            try await connection.send(.puback(Acknowledgement(packetID: second.packetID)))
+            #expect(try await next == .success)
+            await client.disconnect()
+        }
+    }
+
     @Test("No more than the Receive Maximum is in flight, and order is kept (4.9) [MQTT-3.3.4-7, MQTT-4.9.0-1, -2]")
     func receiveMaximum() async throws {
         try await ScriptedBroker.run { broker, connections in

@@ -28,6 +28,28 @@ struct SubscribingTests {
         }
     }
 
+    @Test("A subscription whose packet identifier is in use is asked for with another, but not for ever")
+    func identifierInUse() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(connections)
+            async let granted = client.subscribe("a") { _ in }
+            let first = try await connection.nextSubscribe()
+            try await connection.send(
+                .suback(SubAck(packetID: first.packetID, reasonCodes: [.packetIdentifierInUse])))
+            let second = try await connection.grant()
+            #expect(second.packetID != first.packetID && second.filters == first.filters)
+            _ = try await granted
+
+            let refused = Task { try await client.subscribe("b") { _ in } }
+            for _ in 1...64 {
+                let id = try await connection.nextSubscribe().packetID
+                try await connection.send(.suback(SubAck(packetID: id, reasonCodes: [.packetIdentifierInUse])))
+            }
+            await expectError(.subscribeFailed) { try await refused.value }
+            await client.disconnect()
+        }
+    }
+
     @Test(
         "A filter that breaks the rules is refused before anything is sent",
         arguments: ["a/#/b", "a#", "a+/b", "", "$share//a"])

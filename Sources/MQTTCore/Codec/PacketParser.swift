@@ -229,7 +229,8 @@ extension PacketParser {
     ) throws(MQTTXError) -> Acknowledgement {
         var acknowledgement = Acknowledgement(packetID: packetID)
         if version == .v5 {
-            acknowledgement.reasonCode = try cursor.readReasonCode(of: type)
+            acknowledgement.reasonCode = try cursor.readReasonCode(
+                of: type, takesAnySuccess: role == .client && (type == .puback || type == .pubrec))
             if !cursor.isAtEnd {
                 acknowledgement.properties = try cursor.readProperties(.acknowledgement, slicing: buffer)
             }
@@ -240,9 +241,14 @@ extension PacketParser {
 }
 
 extension ByteCursor {
-    mutating func readReasonCode(of type: PacketType) throws(MQTTXError) -> ReasonCode {
+    /// - Parameter takesAnySuccess: whether a code below 0x80, which says that all is well (section 2.4), is as good as
+    ///   one of the packet's own: mochi-mqtt says in PUBACK and PUBREC at which QoS it took the message.
+    mutating func readReasonCode(
+        of type: PacketType, takesAnySuccess: Bool = false
+    ) throws(MQTTXError) -> ReasonCode {
         let byte = try readUInt8("reason code")
         guard let code = ReasonCode(rawValue: byte), code.isAllowed(in: type) else {
+            if takesAnySuccess, byte < 0x80 { return .success }
             throw .protocolError("\(type) has the reason code \(byte)")
         }
         return code

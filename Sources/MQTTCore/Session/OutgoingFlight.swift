@@ -99,6 +99,9 @@ package struct OutgoingFlight: Sendable {
     /// PUBACK.
     package mutating func puback(_ id: UInt16) -> Outcome { complete(id, from: .awaitingPuback) }
 
+    /// PUBACK for a message of QoS 2, which the peer took at QoS 1.
+    package mutating func pubackOfExactlyOnce(_ id: UInt16) -> Outcome { complete(id, from: .awaitingPubrec) }
+
     /// PUBCOMP.
     package mutating func pubcomp(_ id: UInt16) -> Outcome { complete(id, from: .awaitingPubcomp) }
 

@@ -8,7 +8,10 @@ extension OutboxState {
     package mutating func acknowledged(_ packet: Packet, _ completions: inout Completions) {
         switch packet {
         case .puback(let ack):
-            complete(flight.puback(ack.packetID), ack, &completions)
+            switch flight.puback(ack.packetID) {
+            case .unknown: endExactlyOnce(ack, &completions)
+            case let outcome: complete(outcome, ack, &completions)
+            }
         case .pubrec(let ack):
             switch flight.pubrec(ack.packetID, reasonCode: ack.reasonCode) {
             case .release:
@@ -41,7 +44,26 @@ extension OutboxState {
             completions.receipts.append((receipt, .delivered(BrokerAnswer(reasonCode, ack.properties))))
             return
         }
-        let error = MQTTXError(publishRefused: ack, topic: entry.publish.topic)
+        fail(receipt, entry, MQTTXError(publishRefused: ack, topic: entry.publish.topic), &completions)
+    }
+
+    /// A broker without QoS 2 took the message at QoS 1, as RabbitMQ does before 3.13. There will be no PUBREC.
+    private mutating func endExactlyOnce(_ ack: Acknowledgement, _ completions: inout Completions) {
+        guard case .completed(let entry) = flight.pubackOfExactlyOnce(ack.packetID),
+            let receipt = entry.token as? PublishReceipt
+        else { return }
+        let error =
+            ack.reasonCode.isError
+            ? MQTTXError(publishRefused: ack, topic: entry.publish.topic)
+            : MQTTXError(
+                .publishFailed,
+                "the broker took the message to '\(entry.publish.topic)' at QoS 1: it may arrive more than once")
+        fail(receipt, entry, error, &completions)
+    }
+
+    private mutating func fail(
+        _ receipt: PublishReceipt, _ entry: OutgoingFlight.Entry, _ error: MQTTXError, _ completions: inout Completions
+    ) {
         statistics.failures += 1
         completions.receipts.append((receipt, .failed(error)))
         completions.others.append(.failed(topic: entry.publish.topic, error))
@@ -57,6 +79,7 @@ extension OutboxState {
             completions.others.append(.answered(request, .failure(Self.unanswered)))
             return
         }
+        if let again = request.again(after: packet) { return waitingRequests.append(again) }
         completions.others.append(.answered(request, .success(packet)))
     }
 
