@@ -8,10 +8,7 @@ extension OutboxState {
     package mutating func acknowledged(_ packet: Packet, _ completions: inout Completions) {
         switch packet {
         case .puback(let ack):
-            switch flight.puback(ack.packetID) {
-            case .unknown: endExactlyOnce(ack, &completions)
-            case let outcome: complete(outcome, ack, &completions)
-            }
+            if !complete(flight.puback(ack.packetID), ack, &completions) { endExactlyOnce(ack, &completions) }
         case .pubrec(let ack):
             switch flight.pubrec(ack.packetID, reasonCode: ack.reasonCode) {
             case .release:
@@ -32,19 +29,24 @@ extension OutboxState {
         }
     }
 
+    /// - Returns: whether there was something to complete.
+    @discardableResult
     private mutating func complete(
         _ outcome: consuming OutgoingFlight.Outcome, _ ack: Acknowledgement, _ completions: inout Completions
-    ) {
-        guard case .completed(let entry) = consume outcome, let receipt = entry.token as? PublishReceipt else { return }
+    ) -> Bool {
+        guard case .completed(let entry) = consume outcome, let receipt = entry.token as? PublishReceipt else {
+            return false
+        }
         // What PUBREC has accepted is delivered: an identifier not known any more when PUBREL comes again, on the next
         // connection, is no error (section 3.7.2.1).
         guard ack.reasonCode.isError, entry.stage != .awaitingPubcomp else {
             let reasonCode = ack.reasonCode.isError ? .success : ack.reasonCode
             statistics.delivered += 1
             completions.receipts.append((receipt, .delivered(BrokerAnswer(reasonCode, ack.properties))))
-            return
+            return true
         }
         fail(receipt, entry, MQTTXError(publishRefused: ack, topic: entry.publish.topic), &completions)
+        return true
     }
 
     /// A broker without QoS 2 took the message at QoS 1, as RabbitMQ does before 3.13. There will be no PUBREC.
