@@ -11,15 +11,19 @@ struct Visit: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { "\(library.testDescription), \(version), \(link)" }
 
-    static let overTCP = ClientLibrary.allCases.flatMap { library in
+    static let overTCP = ClientLibrary.complete.flatMap { library in
         ProtocolVersion.allCases.map { Visit(library: library, version: $0) }
     }
-    static let all = ClientLibrary.allCases.flatMap { library in
+    static let all = ClientLibrary.complete.flatMap(over)
+    static let aws = over(.awscrt)
+    static let v5 = overTCP.filter { $0.version == .v5 }
+
+    /// On every link and in both versions.
+    private static func over(_ library: ClientLibrary) -> [Visit] {
         library.links.flatMap { link in
             ProtocolVersion.allCases.map { Visit(library: library, version: $0, link: link) }
         }
     }
-    static let v5 = overTCP.filter { $0.version == .v5 }
 
     /// Their client, not connected yet, and ours, on `mqttxx broker`.
     func run(_ options: [String] = [], _ body: (MQTTPeer, MQTTClient) async throws -> Void) async throws {
@@ -52,6 +56,33 @@ struct ClientLibraryTests {
                     let inward = try #require(await theirs.next())
                     #expect(inward.payload == payload && inward.qos == Int(qos.rawValue))
                 }
+            }
+            try await theirs.disconnect()
+        }
+    }
+
+    @Test("AWS's client, written in C, sends and gets messages over every transport", arguments: Visit.aws)
+    func aws(_ visit: Visit) async throws {
+        try await visit.run { theirs, ours in
+            #expect(try await theirs.connect(id: "theirs").code == 0)
+            #expect(try await theirs.subscribe(MQTTPeer.Filter("from/ours/#", qos: .atLeastOnce)) == [1])
+            let inbox = try await ours.inbox("from/theirs/#", qos: .exactlyOnce)
+            let mark: JSONObject = visit.version == .v5 ? ["UserProperty": [["k", "ß"]]] : [:]
+            // More topics than it has room for aliases.
+            for number in 0..<12 {
+                let qos: QoS = number % 2 == 0 ? .atMostOnce : .atLeastOnce
+                let payload: MQTTPeer.Payload = number < 10 ? .text("\(number)") : .pattern(size: 1 << 20)
+                let topic = "\(number % 5)"
+                #expect(try await theirs.publish("from/theirs/" + topic, payload, qos: qos, properties: mark) == 0)
+                let outward = try #require(await inbox.next())
+                #expect(outward.topic == "from/theirs/" + topic && outward.qos == qos)
+                #expect(outward.payload == payload.bytes)
+                #expect(outward.properties.userProperties == (mark.isEmpty ? [] : [UserProperty("k", "ß")]))
+
+                try await ours.publish("from/ours/" + topic, payload.bytes, qos: qos)
+                let inward = try #require(await theirs.next())
+                #expect(inward.topic == "from/ours/" + topic && inward.qos == Int(qos.rawValue))
+                #expect(inward.payload == payload)
             }
             try await theirs.disconnect()
         }

@@ -5,12 +5,27 @@ import TestSupport
 import Testing
 
 /// A client library of somebody else's.
-enum ClientLibrary: String, CaseIterable, CustomTestStringConvertible {
-    case paho, gmqtt
+enum ClientLibrary: String, CustomTestStringConvertible {
+    case paho, gmqtt, awscrt
 
-    var testDescription: String { self == .paho ? "Paho for Python" : "gmqtt" }
+    /// Those that know every QoS; AWS's library knows no QoS 2.
+    static let complete: [ClientLibrary] = [.paho, .gmqtt]
 
-    var links: [Link] { self == .paho ? Link.allCases : [.tcp, .tls, .mutualTLS] }
+    var testDescription: String {
+        switch self {
+        case .paho: "Paho for Python"
+        case .gmqtt: "gmqtt"
+        case .awscrt: "AWS's common runtime"
+        }
+    }
+
+    var links: [Link] {
+        switch self {
+        case .paho: Link.allCases
+        case .gmqtt: [.tcp, .tls, .mutualTLS]
+        case .awscrt: [.tcp, .tls, .mutualTLS, .webSocket, .secureWebSocket]
+        }
+    }
 }
 
 /// An MQTT client built on another library, in a process of its own, that does what it is told.
