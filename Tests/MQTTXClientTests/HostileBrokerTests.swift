@@ -13,8 +13,8 @@ struct HostileBrokerTests {
             async let publishing = client.publish("t", "x", qos: .exactlyOnce)
             let id = try await connection.nextPublish().packetID
             try await connection.send(
-                .puback(Acknowledgement(packetID: id)), .pubcomp(Acknowledgement(packetID: id)),
-                .puback(Acknowledgement(packetID: 60_000)), .suback(SubAck(packetID: id, reasonCodes: [.success])),
+                .pubcomp(Acknowledgement(packetID: id)), .puback(Acknowledgement(packetID: 60_000)),
+                .suback(SubAck(packetID: id, reasonCodes: [.success])),
                 .pubrec(Acknowledgement(packetID: id)), .pubrec(Acknowledgement(packetID: id)))
             #expect(try await connection.next() == .pubrel(Acknowledgement(packetID: id)))
             #expect(try await connection.next() == .pubrel(Acknowledgement(packetID: id)))
