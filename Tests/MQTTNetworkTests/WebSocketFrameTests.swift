@@ -94,6 +94,17 @@ struct WebSocketFrameTests {
         #expect(throws: violation) { _ = try read(inPieces, as: .server) }
     }
 
+    @Test(
+        "a client forbids a server the same [MQTT-6.0.0-1, MQTT311-6.0.0-1]",
+        arguments: [
+            (frame(1, [0x61], mask: nil), .unsupportedData),
+            (frame(2, [1]), .protocolError("a server must not mask its frames")),
+            (frame(0, [1], mask: nil), .protocolError("a continuation without a beginning")),
+        ] as [([UInt8], WebSocketViolation)])
+    func violationOfAServer(_ bytes: [UInt8], _ violation: WebSocketViolation) {
+        #expect(throws: violation) { _ = try read([bytes[...]], as: .client) }
+    }
+
     @Test("random bytes are never more than an error")
     func fuzz() {
         let seed = UInt64.random(in: .min ... .max)
@@ -159,14 +170,15 @@ struct WebSocketFrameTests {
         #expect(try sent(channel) == Self.frame(8, [0x03, 0xE8], mask: nil))
     }
 
-    @Test("a text frame ends the connection with 1003 [MQTT-6.0.0-1, MQTT311-6.0.0-1]")
-    func text() throws {
-        let channel = try makeChannel(.server)
-        let error = #expect(throws: MQTTXError.self) {
-            try channel.writeInbound(ByteBuffer(bytes: Self.frame(1, [0x61])))
-        }
+    @Test("a text frame ends the connection with 1003 [MQTT-6.0.0-1, MQTT311-6.0.0-1]", arguments: [true, false])
+    func text(isServer: Bool) throws {
+        let channel = try makeChannel(isServer ? .server : .client)
+        let text = Self.frame(1, [0x61], mask: isServer ? [1, 2, 3, 4] : nil)
+        let error = #expect(throws: MQTTXError.self) { try channel.writeInbound(ByteBuffer(bytes: text)) }
         #expect(error?.code == .protocolViolation)
-        #expect(try sent(channel) == Self.frame(8, [0x03, 0xEB], mask: nil))
+        let close = try sent(channel)
+        if isServer { #expect(close == Self.frame(8, [0x03, 0xEB], mask: nil)) }
+        #expect(close.first == 0x88)
         #expect(!channel.isActive)
     }
 

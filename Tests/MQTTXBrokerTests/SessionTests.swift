@@ -39,6 +39,9 @@ struct SessionTests {
                 let (third, isGone) = try await open(clean: true)
                 #expect(!isGone)
                 #expect(try await third.drain().isEmpty)
+                // Its subscriptions are gone too.
+                try await publisher.publish("kept/3", "three", qos: .atLeastOnce)
+                #expect(try await third.drain().isEmpty)
                 try await third.disconnect()
             }
         }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// One of the pages in `docs/conformance`.
 struct ClauseTable: Sendable, CustomStringConvertible {
@@ -18,9 +19,6 @@ struct ClauseTable: Sendable, CustomStringConvertible {
     let prefix: String
     /// The clauses of each section in their order, one letter for each: the side that it binds, as in ``sides(_:)``.
     let sections: [String: String]
-
-    static let root = URL(filePath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     /// c for a client, s for a server, b for both; a dash for a number that is not given out.
     static func sides(_ letter: Character) -> [String] {
@@ -42,7 +40,7 @@ struct ClauseTable: Sendable, CustomStringConvertible {
     }
 
     func rows() throws -> [Row] {
-        let text = try String(contentsOf: Self.root.appending(path: "docs/conformance/\(file)"), encoding: .utf8)
+        let text = try String(contentsOf: Checkout.root.appending(path: "docs/conformance/\(file)"), encoding: .utf8)
         return text.split(separator: "\n").filter { $0.hasPrefix("| MQTT") }.map { line in
             let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
             let held = cells.count == 4 ? cells[3] : ""

@@ -1,11 +1,12 @@
 import Foundation
+import TestSupport
 
 /// The sources of all tests of this checkout, to look up what a test says of itself.
 struct TestSources {
     private var files: [String: String] = [:]
 
     init() throws {
-        let root = ClauseTable.root.appending(path: "Tests")
+        let root = Checkout.root.appending(path: "Tests")
         for target in try FileManager.default.contentsOfDirectory(atPath: root.path) {
             let paths = FileManager.default.enumerator(atPath: root.appending(path: target).path)?.allObjects ?? []
             for case let path as String in paths where path.hasSuffix("Tests.swift") {
@@ -16,7 +17,7 @@ struct TestSources {
         }
     }
 
-    /// The clauses that a test names in its display name, or in its file if it has a table; nil if there is no such test.
+    /// The clauses that a test names in its display name or in its table; nil if there is no such test.
     func clauses(of test: String) -> Set<String>? {
         let parts = test.split(separator: "/")
         guard parts.count == 2, let source = files[String(parts[0])],
@@ -27,7 +28,18 @@ struct TestSources {
         let own = source[attribute.lowerBound..<function.lowerBound]
         // No other function between the two: the attribute is this one's.
         guard !own.contains("func ") else { return nil }
-        return Self.mentions(own.contains("arguments:") ? source : String(own))
+        return Self.mentions(own + Self.tables(of: own, in: source))
+    }
+
+    /// The declarations that a test takes its arguments from.
+    private static func tables(of attribute: Substring, in source: String) -> String {
+        guard let arguments = attribute.range(of: "arguments:") else { return "" }
+        let names = attribute[arguments.upperBound...].matches(of: /[a-z]\w*/).map { String($0.output) }
+        return Set(names).map { name in
+            guard let start = source.range(of: "let \(name):") else { return "" }
+            let rest = source[start.lowerBound...]
+            return String(rest[..<(rest.range(of: "\n\n")?.lowerBound ?? rest.endIndex)])
+        }.joined()
     }
 
     /// All clauses in a text; `MQTT-3.1.2-4, -6` are two of them.

@@ -87,6 +87,21 @@ struct ConnectionClauseTests {
         }
     }
 
+    @Test("A client that knows nothing but the specification has all it needs [MQTT311-7.0.0-2]")
+    func barestClient() async throws {
+        try await withBroker { broker in
+            let sent: [[UInt8]] = [
+                [0x10, 13, 0, 4] + Array("MQTT".utf8) + [4, 2, 0, 60, 0, 1, 0x63], [0x82, 6, 0, 1, 0, 1, 0x74, 0],
+                [0x32, 6, 0, 1, 0x74, 0, 2, 0x78], [0xC0, 0], [0xE0, 0],
+            ]
+            let answers: [[UInt8]] = [
+                [0x20, 2, 0, 0], [0x90, 3, 0, 1, 0], [0x40, 2, 0, 2], [0x30, 4, 0, 1, 0x74, 0x78], [0xD0, 0],
+            ]
+            let answer = try await RawBytes.exchange(broker.port, Array(sent.joined()))
+            #expect(answer == Array(answers.joined()))
+        }
+    }
+
     @Test("Before its CONNACK a client hears of no violation by DISCONNECT [MQTT-3.14.0-1]")
     func noDisconnectBeforeConnAck() async throws {
         try await withBroker({ $0.enhancedAuthenticators = [SCRAMSHA256(users: [:])] }) { broker in
@@ -140,9 +155,13 @@ struct ConnectionClauseTests {
         }
     }
 
-    @Test("A session lasts as long as its connection, however soon it would end without [MQTT-4.1.0-1]")
+    @Test(
+        "A session lasts as long as its connection, however soon it ends without [MQTT-4.1.0-1, MQTT311-4.1.0-2]"
+    )
     func connectedSession() async throws {
         try await withBroker { broker in
+            let clean = try await RawClient.connect(broker, "old", version: .v3_1_1)
+            try await clean.subscribe("t", .init(qos: .atLeastOnce))
             let expiring: (inout Properties) -> Void = { $0.sessionExpiryInterval = 1 }
             let first = try await RawClient.connect(broker, "a", properties: expiring)
             try await first.subscribe("t", .init(qos: .atLeastOnce))
@@ -156,6 +175,7 @@ struct ConnectionClauseTests {
             #expect(try await watcher.message().topic == "clock")
             try await watcher.publish("t", "still here", qos: .atLeastOnce)
             #expect(try await second.message().text == "still here")
+            #expect(try await clean.message().text == "still here")
         }
     }
 

@@ -84,6 +84,67 @@ struct ConnectClauseTests {
         }
     }
 
+    @Test(
+        """
+        A session that the client asked for is its own, though a restart has left its part of it empty \
+        [MQTT-3.2.2-4]
+        """
+    )
+    func sessionFromBefore() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let client = MQTTClient(broker.config())
+            async let connecting: Void = client.connect()
+            let connection = try #require(await connections.next())
+            let connect = try await connection.accept(sessionPresent: true)
+            #expect(!connect.cleanStart)
+            try await connecting
+            // What the program before it left unfinished comes to its end.
+            try await connection.send(.pubrel(Acknowledgement(packetID: 7)), .pubrec(Acknowledgement(packetID: 8)))
+            let answers = [try await connection.next(), try await connection.next()]
+            #expect(answers.contains(.pubcomp(Acknowledgement(packetID: 7, reasonCode: .packetIdentifierNotFound))))
+            #expect(answers.contains(.pubrel(Acknowledgement(packetID: 8, reasonCode: .packetIdentifierNotFound))))
+            await client.disconnect()
+        }
+    }
+
+    @Test("With a server that knows nothing but the specification the client has all it needs [MQTT311-7.0.0-2]")
+    func barestServer() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let client = MQTTClient(
+                broker.config {
+                    $0.version = .v3_1_1
+                    $0.cleanSession = true
+                    $0.keepAlive = .seconds(60)
+                })
+            async let connecting: Void = client.connect()
+            let connection = try #require(await connections.next())
+            #expect(
+                try await connection.accept()
+                    == Connect(version: .v3_1_1, cleanStart: true, keepAlive: 60, clientID: "scripted"))
+            try await connecting
+            let log = Log<String>()
+            async let subscribing = client.subscribe("t", qos: .atMostOnce) { log.add($0.string ?? "") }
+            let filters = [SubscriptionRequest("t", options: .init(qos: .atMostOnce))]
+            let subscribe = try await connection.grant()
+            #expect(subscribe == Subscribe(packetID: subscribe.packetID, filters: filters))
+            _ = try await subscribing
+            async let publishing = client.publish("t", "x", qos: .atLeastOnce)
+            let publish = try await connection.nextPublish()
+            #expect(
+                publish
+                    == Publish(
+                        topic: "t", payload: ByteBuffer(string: "x"), qos: .atLeastOnce, packetID: publish.packetID))
+            try await connection.send(
+                .puback(Acknowledgement(packetID: publish.packetID)),
+                .publish(Publish(topic: "t", payload: ByteBuffer(string: "x"))))
+            _ = try await publishing
+            #expect(await log.next(1) == ["x"])
+            async let disconnecting: Void = client.disconnect()
+            #expect(try await connection.next() == .disconnect(Disconnect()))
+            await disconnecting
+        }
+    }
+
     @Test("A refusal closes the connection [MQTT-4.13.2-1]", arguments: ProtocolVersion.allCases)
     func refusalCloses(version: ProtocolVersion) async throws {
         try await ScriptedBroker.run { broker, connections in
