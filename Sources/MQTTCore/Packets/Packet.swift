@@ -2,20 +2,35 @@ public import NIOCore
 
 /// Any MQTT control packet, of 3.1.1 or 5.0 (section 2.1.2). Rare and large ones are indirect, so that the enum stays small.
 public enum Packet: Sendable, Equatable {
+    /// A client asks to be let in: the first packet of a connection (section 3.1).
     indirect case connect(Connect)
+    /// The server's answer to CONNECT, or to the last AUTH (section 3.2).
     indirect case connack(ConnAck)
+    /// A message, either way (section 3.3).
     case publish(Publish)
+    /// The answer to a PUBLISH at QoS 1 (section 3.4).
     case puback(Acknowledgement)
+    /// The first answer to a PUBLISH at QoS 2: received (section 3.5).
     case pubrec(Acknowledgement)
+    /// The answer to PUBREC: the identifier is to be released (section 3.6).
     case pubrel(Acknowledgement)
+    /// The answer to PUBREL, with which QoS 2 is complete (section 3.7).
     case pubcomp(Acknowledgement)
+    /// A client asks for messages (section 3.8).
     indirect case subscribe(Subscribe)
+    /// The answer to SUBSCRIBE, with a code for each filter (section 3.9).
     indirect case suback(SubAck)
+    /// A client wants no more of these messages (section 3.10).
     indirect case unsubscribe(Unsubscribe)
+    /// The answer to UNSUBSCRIBE, in 5.0 with a code for each filter (section 3.11).
     indirect case unsuback(UnsubAck)
+    /// A client asks for a sign of life (section 3.12).
     case pingreq
+    /// The answer to PINGREQ (section 3.13).
     case pingresp
+    /// The last packet of whoever sends it: a client's, and in 5.0 a server's too (section 3.14).
     indirect case disconnect(Disconnect)
+    /// A step of an enhanced authentication, either way; 5.0 alone (section 3.15).
     indirect case auth(Auth)
 
     /// The packet type's number in the fixed header.
@@ -42,9 +57,36 @@ public enum Packet: Sendable, Equatable {
 
 /// The packet types by their number (section 2.1.2).
 public enum PacketType: UInt8, Sendable, Hashable, CaseIterable {
+    /// ``Packet/connect(_:)``.
     case connect = 1
-    case connack, publish, puback, pubrec, pubrel, pubcomp, subscribe, suback, unsubscribe, unsuback
-    case pingreq, pingresp, disconnect, auth
+    /// ``Packet/connack(_:)``.
+    case connack
+    /// ``Packet/publish(_:)``.
+    case publish
+    /// ``Packet/puback(_:)``.
+    case puback
+    /// ``Packet/pubrec(_:)``.
+    case pubrec
+    /// ``Packet/pubrel(_:)``.
+    case pubrel
+    /// ``Packet/pubcomp(_:)``.
+    case pubcomp
+    /// ``Packet/subscribe(_:)``.
+    case subscribe
+    /// ``Packet/suback(_:)``.
+    case suback
+    /// ``Packet/unsubscribe(_:)``.
+    case unsubscribe
+    /// ``Packet/unsuback(_:)``.
+    case unsuback
+    /// ``Packet/pingreq``.
+    case pingreq
+    /// ``Packet/pingresp``.
+    case pingresp
+    /// ``Packet/disconnect(_:)``.
+    case disconnect
+    /// ``Packet/auth(_:)``; 5.0 alone.
+    case auth
 }
 
 extension PacketType: CustomStringConvertible {

@@ -79,6 +79,9 @@ public struct TLSConfig: Sendable, Hashable {
 
     /// A version of TLS.
     public enum Version: Sendable, Hashable {
-        case v1_2, v1_3
+        /// TLS 1.2 (RFC 5246): the oldest that is spoken.
+        case v1_2
+        /// TLS 1.3 (RFC 8446).
+        case v1_3
     }
 }
