@@ -171,7 +171,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["mqttxx", "MQTTNetwork", "MQTTXBroker", "MQTTX"],
+            dependencies: ["TestSupport", "mqttxx", "MQTTNetwork", "MQTTXBroker", "MQTTX"],
             swiftSettings: settings),
         .testTarget(
             name: "InteropTests",

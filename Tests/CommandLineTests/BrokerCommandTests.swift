@@ -1,5 +1,6 @@
 import Foundation
 import MQTTXBroker
+import TestSupport
 import Testing
 
 @Suite("broker", .timeLimit(.minutes(2)))
@@ -116,7 +117,7 @@ struct BrokerCommandTests {
             let passwords = directory.file("passwords")
             _ = try directory.write("passwords", "")
             let made = try await Tool.run(
-                ["-b", passwords, "me", "secret"], program: try #require(Tool.program("mosquitto_passwd")))
+                ["-b", passwords, "me", "secret"], program: try Checkout.tool("mosquitto_passwd"))
             #expect(made.status == 0, "\(made.errors)")
             let rules = try directory.write("rules", "user me\ntopic readwrite mine/#\n")
             try await withBroker(

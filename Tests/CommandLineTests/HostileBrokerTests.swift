@@ -117,18 +117,21 @@ struct HostileBrokerTests {
 
     @Test("A broker that never answers does not keep a command from ending by a signal, or by -W")
     func silence() async throws {
-        let peer = try HostilePeer { connection in while !connection.read().isEmpty {} }
-        let address = ["-h", "127.0.0.1", "-p", "\(peer.port)"]
         for command in [
             ["pub", "-t", "a", "-m", "x"], ["sub", "-t", "a"], ["serve", "a"], ["bench", "conn"], ["demo"],
         ] {
-            let accepted = peer.accepted
-            let tool = try RunningTool(command + address)
-            while peer.accepted == accepted { try await Task.sleep(for: .milliseconds(10)) }
+            let (connected, continuation) = AsyncStream.makeStream(of: Void.self)
+            let peer = try HostilePeer { connection in
+                continuation.yield()
+                while !connection.read().isEmpty {}
+            }
+            let tool = try RunningTool(command + ["-h", "127.0.0.1", "-p", "\(peer.port)"])
+            _ = await connected.first { _ in true }
             tool.interrupt()
             #expect(await tool.status() == 130)
         }
-        let window = try await Tool.run(["sub", "-t", "a", "-W", "0.5"] + address)
+        let peer = try HostilePeer { connection in while !connection.read().isEmpty {} }
+        let window = try await Tool.run(["sub", "-t", "a", "-W", "0.5", "-h", "127.0.0.1", "-p", "\(peer.port)"])
         #expect(window.status == 27)
     }
 }

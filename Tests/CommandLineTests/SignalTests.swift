@@ -52,24 +52,11 @@ struct SignalTests {
     @Test("Lines come out at once when standard output is a pipe")
     func flushing() async throws {
         try await withBroker { broker in
+            try await broker.retain("a", #"{"v":1}"#)
             let sub = try broker.start("sub", "-t", "a", "-v")
             let listen = try broker.start("listen", "a")
-            try await broker.untilSubscribed(1)
-            while broker.statistics.connectionsAccepted < 2 { try await Task.sleep(for: .milliseconds(10)) }
-            try await broker.withClient { client in
-                // Until both have subscribed nobody hears: again and again.
-                async let first = sub.nextLine()
-                async let second = listen.nextLine()
-                let publishing = Task {
-                    while !Task.isCancelled {
-                        try await client.publish("a", #"{"v":1}"#)
-                        try await Task.sleep(for: .milliseconds(50))
-                    }
-                }
-                #expect(await first == #"a {"v":1}"#)
-                #expect(await second == #"{"topic":"a","message":{"v":1}}"#)
-                publishing.cancel()
-            }
+            #expect(await sub.nextLine() == #"a {"v":1}"#)
+            #expect(await listen.nextLine() == #"{"topic":"a","message":{"v":1}}"#)
         }
     }
 

@@ -1,5 +1,5 @@
 import Dispatch
-import Foundation
+package import Foundation
 import Synchronization
 
 /// A process whose lines are read as they come. It gets a pipe as standard input, which closes when the tests end in
@@ -21,18 +21,21 @@ package final class ChildProcess: Sendable {
         let isOver = DispatchGroup()
     }
 
-    private static let keptBytes = 1 << 20
+    private static let keptBytes = 32 << 20
 
-    private let pid: pid_t
+    package let pid: pid_t
     private let input = Pipe()
     private let record = Record()
 
     /// Starts a program, looked up in `PATH` when its name has no slash.
     ///
-    /// - Parameter onLine: called for every line of standard output, on a thread of its own, and with nil at its end.
+    /// - Parameters:
+    ///   - onLine: called for every line of standard output, on a thread of its own, and with nil at its end.
+    ///   - onErrorLine: the same for standard error.
     package init(
         _ executable: String, _ arguments: [String], environment: [String: String] = [:],
-        onLine: @escaping @Sendable (String?) -> Void = { _ in }
+        onLine: @escaping @Sendable (String?) -> Void = { _ in },
+        onErrorLine: @escaping @Sendable (String?) -> Void = { _ in }
     ) throws {
         _ = Self.ignoresBrokenPipes
         let output = Pipe()
@@ -46,15 +49,15 @@ package final class ChildProcess: Sendable {
             try end.close()
         }
         read(output, into: \.output, onLine)
-        read(errors, into: \.errors) { _ in }
+        read(errors, into: \.errors, onErrorLine)
         waitForEnd()
     }
 
     // MARK: Talking to it
 
-    package func send(_ line: String) throws {
-        try input.fileHandleForWriting.write(contentsOf: Data((line + "\n").utf8))
-    }
+    package func send(_ line: String) throws { try send(Data((line + "\n").utf8)) }
+
+    package func send(_ bytes: Data) throws { try input.fileHandleForWriting.write(contentsOf: bytes) }
 
     /// Ends standard input, and the process by that if it reads it.
     package func closeInput() { try? input.fileHandleForWriting.close() }
@@ -68,10 +71,12 @@ package final class ChildProcess: Sendable {
 
     // MARK: What it said
 
-    /// What it wrote to standard output, the last MiB of it.
-    package var output: String { String(decoding: record.state.withLock { $0.output }, as: UTF8.self) }
+    /// What it wrote to standard output, of very much the end.
+    package var outputBytes: Data { record.state.withLock { $0.output } }
 
-    /// What it wrote to standard error, the last MiB of it.
+    package var output: String { String(decoding: outputBytes, as: UTF8.self) }
+
+    /// What it wrote to standard error, of very much the end.
     package var errors: String { String(decoding: record.state.withLock { $0.errors }, as: UTF8.self) }
 
     /// The latest of both, for the messages of failed tests.
@@ -128,7 +133,11 @@ extension ChildProcess {
         Thread.detachNewThread { [record] in
             var line = Data()
             while case let chunk = pipe.fileHandleForReading.availableData, !chunk.isEmpty {
-                record.state.withLock { $0[keyPath: kept] = ($0[keyPath: kept] + chunk).suffix(Self.keptBytes) }
+                record.state.withLock { state in
+                    state[keyPath: kept].append(chunk)
+                    guard state[keyPath: kept].count > 2 * Self.keptBytes else { return }
+                    state[keyPath: kept] = Data(state[keyPath: kept].suffix(Self.keptBytes))
+                }
                 var parts = chunk.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)[...]
                 while let part = parts.popFirst() {
                     line.append(part)

@@ -1,11 +1,11 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// mosquitto's command-line clients and ours, given the same arguments.
 enum MosquittoClients {
     /// With `CI` set the tests run in any case, and fail where the clients are missing.
-    static let areWanted =
-        ProcessInfo.processInfo.environment["CI"] != nil || Tool.program("mosquitto_sub") != nil
+    static let areWanted = Checkout.isCI || Checkout.executable("mosquitto_sub") != nil
 
     struct Pair {
         let theirs: Tool.Result
@@ -31,20 +31,16 @@ enum MosquittoClients {
         }
     }
 
-    static func path(_ name: String) throws -> String {
-        try #require(Tool.program(name), "\(name) is missing; scripts/install-peers installs it")
-    }
-
     /// Runs both `sub`s at the same time.
     static func subscribe(_ arguments: [String], environment: [String: String] = [:]) async throws -> Pair {
-        async let theirs = Tool.run(arguments, program: path("mosquitto_sub"), environment: environment)
+        async let theirs = Tool.run(arguments, program: Checkout.tool("mosquitto_sub"), environment: environment)
         async let ours = Tool.run(["sub"] + arguments, environment: environment)
         return try await Pair(theirs: theirs, ours: ours)
     }
 
     /// Runs one `pub` after the other; the arguments may depend on whose turn it is.
     static func publish(_ arguments: (_ who: String) -> [String], input: [UInt8] = []) async throws -> Pair {
-        let theirs = try await Tool.run(arguments("theirs"), program: path("mosquitto_pub"), input: input)
+        let theirs = try await Tool.run(arguments("theirs"), program: Checkout.tool("mosquitto_pub"), input: input)
         let ours = try await Tool.run(["pub"] + arguments("ours"), input: input)
         return Pair(theirs: theirs, ours: ours)
     }

@@ -1,6 +1,7 @@
 import Foundation
 import MQTTX
 import MQTTXBroker
+import TestSupport
 import Testing
 
 @Suite(
@@ -122,7 +123,7 @@ struct SubscribeParityTests {
             for id in ["theirs", "ours"] { try await broker.queue(messages, for: id, filter: "q/#") }
             let common =
                 broker.arguments + ["-t", "q/#", "-q", "1", "-c", "-C", line.contains("q/2") ? "2" : "3"] + line
-            async let theirs = Tool.run(common + ["-i", "theirs"], program: MosquittoClients.path("mosquitto_sub"))
+            async let theirs = Tool.run(common + ["-i", "theirs"], program: Checkout.tool("mosquitto_sub"))
             async let ours = Tool.run(["sub"] + common + ["-i", "ours"])
             try await MosquittoClients.Pair(theirs: theirs, ours: ours).expectAlike(line)
         }
@@ -132,7 +133,7 @@ struct SubscribeParityTests {
     func removeRetained() async throws {
         // With -C as well mosquitto_sub never ends.
         for (program, first, last, status, count) in [
-            (try MosquittoClients.path("mosquitto_sub"), [], ["-W", "2"], 27, 1),
+            (try Checkout.tool("mosquitto_sub"), [], ["-W", "2"], 27, 1),
             (Tool.path, ["sub"], ["-W", "2"], 27, 1), (Tool.path, ["sub"], ["-C", "3"], 0, 3),
         ] as [(String, [String], [String], Int32, Int)] {
             try await withMessages { broker in
@@ -170,7 +171,7 @@ struct SubscribeParityTests {
         try await withBroker { broker in
             let line = ["-t", "o/#", "-t", "o/+", "-t", "o/+", "-t", "o/1", "-C", "4", "-v", "-q", "1", "-V", version]
             let ours = try RunningTool(["sub"] + broker.arguments + line)
-            let theirs = try RunningTool(broker.arguments + line, program: MosquittoClients.path("mosquitto_sub"))
+            let theirs = try RunningTool(broker.arguments + line, program: Checkout.tool("mosquitto_sub"))
             try await broker.untilSubscribed(6)
             try await broker.withClient { client in
                 for payload in ["a", "a", "b", "a"] { try await client.publish("o/1", payload, qos: .atLeastOnce) }
@@ -184,7 +185,7 @@ struct SubscribeParityTests {
     func sessions() async throws {
         try await withBroker { broker in
             for (id, program, first) in [
-                ("theirs", try MosquittoClients.path("mosquitto_sub"), []), ("ours", Tool.path, ["sub"]),
+                ("theirs", try Checkout.tool("mosquitto_sub"), []), ("ours", Tool.path, ["sub"]),
             ] {
                 func run(_ line: String...) async throws -> Tool.Result {
                     try await Tool.run(first + broker.arguments + ["-c", "-i", id] + line, program: program)
@@ -204,7 +205,7 @@ struct SubscribeParityTests {
     @Test("A will reaches the others when the process is killed, and not when it ends by a signal")
     func will() async throws {
         try await withBroker { broker in
-            for (program, first) in [(try MosquittoClients.path("mosquitto_sub"), []), (Tool.path, ["sub"])] {
+            for (program, first) in [(try Checkout.tool("mosquitto_sub"), []), (Tool.path, ["sub"])] {
                 try await broker.retain("ready", "yes")
                 let watcher = try broker.start("sub", "-t", "will/#", "-t", "ready", "-v")
                 #expect(await watcher.nextLine() == "ready yes")

@@ -1,6 +1,7 @@
 import Foundation
 import MQTTNetwork
 import MQTTXBroker
+import TestSupport
 import Testing
 
 @Suite(
@@ -12,7 +13,7 @@ struct TransportParityTests {
         try await withCertificates { files in
             let rehash = try await Tool.run(
                 ["rehash", try Self.directory(of: files.file("ca.pem"), in: files)],
-                program: MosquittoClients.path("openssl"))
+                program: Checkout.tool("openssl"))
             #expect(rehash.status == 0)
             let ca = ["--cafile", files.file("ca.pem")]
             let client = ["--cert", files.file("client.pem"), "--key", files.file("client.key")]

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A directory that is gone after the body.
 func withTemporaryDirectory<Result>(_ body: (URL) async throws -> Result) async throws -> Result {
@@ -10,11 +11,8 @@ func withTemporaryDirectory<Result>(_ body: (URL) async throws -> Result) async 
 
 /// The certificates that `scripts/make-test-certs` makes, for as long as the body runs.
 func withCertificates<Result>(_ body: (URL) async throws -> Result) async throws -> Result {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
-    return try await withTemporaryDirectory { directory in
-        let made = try await Tool.run([directory.path], program: root.appending(path: "scripts/make-test-certs").path)
-        guard made.status == 0 else { throw CocoaError(.fileReadUnknown, userInfo: ["stderr": made.errors]) }
+    try await withTemporaryDirectory { directory in
+        try await ChildProcess.run(Checkout.root.appending(path: "scripts/make-test-certs").path, [directory.path])
         return try await body(directory)
     }
 }

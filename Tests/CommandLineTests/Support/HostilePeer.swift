@@ -5,7 +5,6 @@ import Synchronization
 final class HostilePeer: Sendable {
     let port: Int
     private let listener: Int32
-    private let count = Atomic(0)
 
     /// One client that has connected.
     final class Connection: Sendable {
@@ -44,10 +43,9 @@ final class HostilePeer: Sendable {
         guard isBound else { throw CocoaError(.fileReadUnknown) }
         self.listener = listener
         port = Int(in_port_t(bigEndian: address.sin_port))
-        Thread.detachNewThread { [weak self] in
+        Thread.detachNewThread {
             // Ends when the listener is shut down.
             while case let descriptor = accept(listener, nil, nil), descriptor >= 0 {
-                self?.count.add(1, ordering: .relaxed)
                 Thread.detachNewThread {
                     serve(Connection(descriptor))
                     close(descriptor)
@@ -58,7 +56,4 @@ final class HostilePeer: Sendable {
     }
 
     deinit { shutdown(listener, Int32(SHUT_RDWR)) }
-
-    /// How many have connected so far.
-    var accepted: Int { count.load(ordering: .relaxed) }
 }

@@ -28,13 +28,6 @@ struct Tool {
         return ".build/debug/mqttxx"
     }()
 
-    /// Another program, found as a shell finds it.
-    static func program(_ name: String) -> String? {
-        let path = (ProcessInfo.processInfo.environment["PATH"] ?? "") + ":/usr/sbin:/usr/local/sbin"
-        return path.split(separator: ":").map { "\($0)/\(name)" }
-            .first { FileManager.default.isExecutableFile(atPath: $0) }
-    }
-
     /// Runs it to its end.
     static func run(
         _ arguments: [String], program: String = path, input: [UInt8] = [], environment: [String: String] = [:]
