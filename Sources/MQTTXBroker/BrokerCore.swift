@@ -84,7 +84,7 @@ final class BrokerCore: Sendable {
         guard let authorizer = config.authorizer else { return }
         for session in sessions.all {
             let identity = session.identity
-            let topics = session.outbound.withLock { Set($0.queue.map { UTF8Key($0.message.content.topic) }) }
+            let topics = session.outbound.withLock { $0.queue.topics }
             let forbidden = topics.filter { !authorizer.mayReceive($0.string, by: identity) }
             guard !forbidden.isEmpty else { continue }
             counters.messagesDropped.count(session.outbound.withLock { $0.discardQueued(of: forbidden) })

@@ -1,4 +1,3 @@
-import DequeModule
 import MQTTCore
 import NIOCore
 
@@ -26,10 +25,7 @@ struct SessionOutput {
     private var packetLimit = Int.max
     private var aliases: OutgoingTopicAliases?
 
-    private(set) var queue = Deque<Delivery>()
-    private(set) var queuedBytes = 0
-    /// No queued message expires before that.
-    private var nextExpiry: NIODeadline?
+    private(set) var queue = DeliveryQueue()
     private(set) var flight: DeliveryFlight
     var retained = RetainedBacklog()
     private var pending = ByteBuffer()
@@ -86,7 +82,7 @@ struct SessionOutput {
                 if outcome.isRefused { return outcome }
                 displaced = outcome.displaced
             } else {
-                enqueue(delivery)
+                queue.append(delivery)
             }
         }
         var outcome = outcome(publisher)
@@ -100,7 +96,7 @@ struct SessionOutput {
         guard !isEnded else { return }
         for delivery in deliveries {
             if delivery.qos > .atMostOnce {
-                enqueue(delivery)
+                queue.append(delivery)
             } else {
                 // Never behind what is published meanwhile.
                 _ = write(
@@ -144,77 +140,53 @@ struct SessionOutput {
     }
 
     private var isCongested: Bool {
-        pending.readableBytes + queuedBytes >= limits.highWaterBytes || queue.count >= limits.highWaterMessages
-            || !queue.isEmpty && queuedBytes >= limits.maximumQueuedBytes
+        pending.readableBytes + queue.bytes >= limits.highWaterBytes || queue.count >= limits.highWaterMessages
+            || !queue.isEmpty && queue.bytes >= limits.maximumQueuedBytes
     }
 
     /// Too much waits even for a client that makes progress: of publishers that come and go, each can leave something.
-    private var isOverflowing: Bool { pending.readableBytes + queuedBytes >= limits.overflowBytes }
+    private var isOverflowing: Bool { pending.readableBytes + queue.bytes >= limits.overflowBytes }
 
     private var isDrained: Bool {
-        pending.readableBytes + queuedBytes < limits.highWaterBytes / 4 && queue.count <= limits.highWaterMessages / 4
-            && queuedBytes <= limits.maximumQueuedBytes / 4
+        pending.readableBytes + queue.bytes < limits.highWaterBytes / 4 && queue.count <= limits.highWaterMessages / 4
+            && queue.bytes <= limits.maximumQueuedBytes / 4
     }
 
     /// Whether a connected client takes a message at once: the choice among members of a shared subscription.
     var isReady: Bool { connection != nil && queue.isEmpty && flight.hasRoom && !isCongested && !isEnded }
 
-    private mutating func enqueue(_ delivery: Delivery) {
-        queuedBytes += delivery.message.cost
-        queue.append(delivery)
-        if let expiry = delivery.message.content.expiry { nextExpiry = min(expiry, nextExpiry ?? expiry) }
-    }
-
     private mutating func enqueueWithinLimits(_ delivery: Delivery) -> Outcome {
         var outcome = Outcome()
-        if !hasRoom(for: delivery.message.cost) { discardExpired() }
+        if !hasRoom(for: delivery.message.cost) { queue.discardExpired() }
         while !hasRoom(for: delivery.message.cost) {
-            guard limits.dropsOldest, let oldest = queue.popFirst() else {
+            guard limits.dropsOldest, !queue.isEmpty else {
                 outcome.isRefused = true
                 break
             }
-            queuedBytes -= oldest.message.cost
+            queue.removeFirst()
             outcome.displaced += 1
         }
-        if !outcome.isRefused { enqueue(delivery) }
+        if !outcome.isRefused { queue.append(delivery) }
         settleAccount()
         return outcome
-    }
-
-    /// What nobody is to get any more takes no room from what comes; looks at nothing before something may have expired.
-    private mutating func discardExpired() {
-        guard let nextExpiry else { return }
-        let now = NIODeadline.now()
-        guard nextExpiry <= now else { return }
-        keepQueued(queue.filter { !$0.message.hasExpired(now: now) })
-        self.nextExpiry = queue.lazy.compactMap(\.message.content.expiry).min()
     }
 
     /// Lets go of queued messages of these topics.
     ///
     /// - Returns: how many there were.
     mutating func discardQueued(of topics: Set<UTF8Key>) -> Int {
-        let before = queue.count
-        keepQueued(queue.filter { !topics.contains(UTF8Key($0.message.content.topic)) })
-        settleAccount()
-        return before - queue.count
-    }
-
-    /// What is left of the queue.
-    private mutating func keepQueued(_ kept: Deque<Delivery>) {
-        guard kept.count < queue.count else { return }
-        queue = kept
-        queuedBytes = kept.reduce(0) { $0 + $1.message.cost }
+        defer { settleAccount() }
+        return queue.take { topics.contains(UTF8Key($0.message.content.topic)) }.count
     }
 
     private func hasRoom(for cost: Int) -> Bool {
-        queue.count < limits.maximumQueuedMessages && queuedBytes + cost <= limits.maximumQueuedBytes
-            && limits.account.hasRoom(for: queuedBytes + flight.bytes + cost - charged)
+        queue.count < limits.maximumQueuedMessages && queue.bytes + cost <= limits.maximumQueuedBytes
+            && limits.account.hasRoom(for: queue.bytes + flight.bytes + cost - charged)
     }
 
     /// What is kept for a client that takes nothing at present counts against the limit of all sessions together.
     private mutating func settleAccount() {
-        let owed = connection == nil || isStalled ? queuedBytes + flight.bytes : 0
+        let owed = connection == nil || isStalled ? queue.bytes + flight.bytes : 0
         guard owed != charged else { return }
         limits.account.add(owed - charged)
         charged = owed
@@ -280,7 +252,6 @@ struct SessionOutput {
             delivery.qos == .atMostOnce || flight.hasRoom
         {
             queue.removeFirst()
-            queuedBytes -= delivery.message.cost
             // Not begun to be delivered in time (MQTT-3.3.2-5).
             if delivery.message.hasExpired(now: now) { continue }
             if delivery.qos == .atMostOnce {
@@ -412,7 +383,7 @@ struct SessionOutput {
         isStalled = false
         defer { waiters = [] }
         retained.suspend()
-        keepQueued(queue.filter { $0.qos > .atMostOnce })
+        _ = queue.take { $0.qos == .atMostOnce }
         settleAccount()
         return waiters
     }
@@ -420,7 +391,7 @@ struct SessionOutput {
     /// The shared subscriptions that messages came by which are not acknowledged yet.
     var sharedGroups: [SharedGroup] {
         var groups: [ObjectIdentifier: SharedGroup] = [:]
-        for delivery in flight.shared + queue {
+        for delivery in flight.shared + queue.deliveries {
             if let group = delivery.group { groups[ObjectIdentifier(group)] = group }
         }
         return Array(groups.values)
@@ -434,14 +405,8 @@ struct SessionOutput {
     }
 
     private mutating func takeShared(where isWanted: (SharedGroup) -> Bool) -> [Delivery] {
-        var taken = flight.takeShared(where: isWanted)
         defer { settleAccount() }
-        var rest = Deque<Delivery>()
-        for delivery in queue {
-            if let group = delivery.group, isWanted(group) { taken.append(delivery) } else { rest.append(delivery) }
-        }
-        keepQueued(rest)
-        return taken
+        return flight.takeShared(where: isWanted) + queue.take { $0.group.map(isWanted) ?? false }
     }
 
     /// Over for good.
@@ -451,8 +416,7 @@ struct SessionOutput {
         guard !isEnded else { return nil }
         let orphans = takeShared { _ in true }
         isEnded = true
-        queue = []
-        queuedBytes = 0
+        queue = DeliveryQueue()
         flight = DeliveryFlight(maximumBytes: limits.maximumInflightBytes)
         retained = RetainedBacklog()
         settleAccount()
