@@ -14,22 +14,22 @@ final class ClientConnection: PacketReceiver {
         var suggestsOlderVersion = false
     }
 
-    private let core: ClientCore
+    let core: ClientCore
     private let connect: Connect
-    private var exchange: (any AuthenticationExchange)?
+    var exchange: (any AuthenticationExchange)?
     private let opened: EventLoopPromise<ServerCapabilities>
     private let closed: EventLoopPromise<MQTTXError>
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
 
-    private var handshake: ClientHandshake
+    var handshake: ClientHandshake
     /// As the handshake says; asked for every packet.
     @exclusivity(unchecked)
     private var isConnected = false
     private let isV5: Bool
     private var aliases: IncomingTopicAliases
-    private var keepAlive: KeepAlive?
-    private var connection: PacketConnection?
-    private var server: ServerCapabilities?
+    var keepAlive: KeepAlive?
+    private(set) var connection: PacketConnection?
+    private(set) var server: ServerCapabilities?
     @exclusivity(unchecked)
     private var acknowledgements: [Packet] = []
     private var ending: MQTTXError?
@@ -37,11 +37,11 @@ final class ClientConnection: PacketReceiver {
     private var isFinished = false
     private var handshakeTimer: Scheduled<Void>?
     private var keepAliveTimer: Scheduled<Void>?
-    private var stallTimer: Scheduled<Void>?
-    private var pauseTimer: Scheduled<Void>?
-    private var parkingTimer: Scheduled<Void>?
-    private var authenticationTask: Task<Void, Never>?
-    private var reauthentication: EventLoopPromise<Void>?
+    var stallTimer: Scheduled<Void>?
+    var pauseTimer: Scheduled<Void>?
+    var parkingTimer: Scheduled<Void>?
+    var authenticationTask: Task<Void, Never>?
+    var reauthentication: EventLoopPromise<Void>?
     /// What came with the CONNACK, until the authentication method has looked at that.
     @exclusivity(unchecked)
     private var heldBack: [DecodedPacket]?
@@ -63,7 +63,7 @@ final class ClientConnection: PacketReceiver {
         aliases = IncomingTopicAliases(maximum: Int(core.config.topicAliasMaximum))
     }
 
-    private let inbound: Inbound
+    let inbound: Inbound
 
     // MARK: PacketReceiver
 
@@ -246,60 +246,8 @@ final class ClientConnection: PacketReceiver {
         checkKeepAlive()
     }
 
-    private func respond(to auth: Auth) {
-        authenticate { exchange in
-            try await exchange.respond(to: AuthenticationData(auth.properties)).properties
-        } then: { [weak self] properties in
-            guard let self else { return }
-            self.send(self.handshake.answer(properties))
-        }
-    }
-
-    private func finishAuthentication(_ last: Properties, then: @escaping () -> Void) {
-        authenticate { exchange in
-            try await exchange.finish(with: AuthenticationData(last))
-            return Properties()
-        } then: { _ in
-            then()
-        }
-    }
-
-    /// Begins a re-authentication on the live connection.
-    ///
-    /// - Parameter done: completed when the broker has taken it, or the connection has ended.
-    func reauthenticate(
-        _ properties: Properties, exchange: any AuthenticationExchange, done: EventLoopPromise<Void>
-    ) {
-        guard server != nil, reauthentication == nil, let packet = handshake.reauthenticate(properties) else {
-            return done.fail(MQTTXError(.authenticationFailed, "an authentication is under way already"))
-        }
-        reauthentication = done
-        self.exchange = exchange
-        send(packet)
-    }
-
-    private func authenticate(
-        _ step: @escaping @Sendable (any AuthenticationExchange) async throws -> Properties,
-        then: @escaping (Properties) -> Void
-    ) {
-        guard let exchange else { return unexpected("an AUTH though no authentication method is in use") }
-        let promise = eventLoop.makePromise(of: Properties.self)
-        // Ends with the exchange; the connection's end cancels it.
-        authenticationTask = Task {
-            do { promise.succeed(try await step(exchange)) } catch { promise.fail(error) }
-        }
-        promise.futureResult.assumeIsolated().whenComplete { [weak self] result in
-            switch result {
-            case .success(let properties): then(properties)
-            case .failure(let error):
-                self?.fail(
-                    MQTTXError(.authenticationFailed, "the authentication method failed: \(error)", cause: error))
-            }
-        }
-    }
-
     /// Before the CONNACK the outbox is not ours yet.
-    private func send(_ packet: Packet) {
+    func send(_ packet: Packet) {
         guard let connection else { return }
         if isConnected, server != nil { return core.outbox.write(packet) }
         var bytes = ByteBuffer()
@@ -327,62 +275,6 @@ final class ClientConnection: PacketReceiver {
         resumeIfPossible()
     }
 
-    private func sendReady() { core.outbox.acknowledge { inbound.incoming.nextReady() } }
-
-    /// A broker that has sent as many unacknowledged messages as it sends at all holds back the answer to our own
-    /// operation: after a while of silence the oldest acknowledgements go out before their handlers have returned.
-    private func watchForStall() {
-        guard stallTimer == nil, core.config.acknowledgement == .afterHandler, let connection else { return }
-        let bytesRead = connection.bytesRead
-        stallTimer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(250)) { [weak self] in
-            guard let self else { return }
-            self.stallTimer = nil
-            guard self.inbound.incoming.owedCount > 0 else { return }
-            if connection.bytesRead == bytesRead, self.core.awaitsAnswer {
-                while let ticket = self.inbound.incoming.oldestWithheld {
-                    self.inbound.incoming.complete(ticket)
-                    self.inbound.countEarlyAcknowledgement()
-                    self.core.notify(.acknowledgedEarly(packetID: ticket.packetID))
-                    self.sendReady()
-                }
-                self.core.outbox.flush()
-                self.resumeIfPossible()
-            }
-            self.watchForStall()
-        }
-    }
-
-    // MARK: Back-pressure
-
-    private func pause() {
-        guard let connection, !connection.isReadingPaused else { return }
-        connection.pauseReading()
-        core.paused.isPaused.store(true, ordering: .relaxed)
-        // A broker that does not take what it is answered has no time without end.
-        if !core.outbox.isBlocked { keepAlive?.setReading(false, now: .now) }
-        watchPause()
-    }
-
-    private func watchPause() {
-        pauseTimer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(20)) { [weak self] in
-            guard let self, self.connection?.isReadingPaused == true else { return }
-            self.resumeIfPossible()
-            if self.connection?.isReadingPaused == true { self.watchPause() }
-        }
-    }
-
-    /// Goes on reading when handlers have caught up, or when an operation of ours has begun to wait for the broker.
-    func resumeIfPossible() {
-        guard let connection, connection.isReadingPaused else { return }
-        guard inbound.hasRoomAgain || (core.awaitsAnswer && !inbound.mustPause { true }) else { return }
-        keepAlive?.setReading(true, now: .now)
-        guard !core.outbox.isBlocked else { return }
-        pauseTimer?.cancel()
-        pauseTimer = nil
-        core.paused.isPaused.store(false, ordering: .relaxed)
-        connection.resumeReading()
-    }
-
     func handlersChanged() {
         guard let connection, isConnected else { return }
         inbound.handlersChanged(connection)
@@ -390,20 +282,7 @@ final class ClientConnection: PacketReceiver {
         core.outbox.flush()
     }
 
-    private func watchParking() {
-        guard parkingTimer == nil, let deadline = inbound.parkingDeadline else { return }
-        parkingTimer = eventLoop.assumeIsolated().scheduleTask(
-            in: TimeAmount(ContinuousClock.now.duration(to: deadline))
-        ) {
-            [weak self] in
-            guard let self else { return }
-            self.parkingTimer = nil
-            self.inbound.giveUpParked(now: .now)
-            self.sendReady()
-            self.core.outbox.flush()
-            self.watchParking()
-        }
-    }
+    func sendReady() { core.outbox.acknowledge { inbound.incoming.nextReady() } }
 
     // MARK: Keep alive
 
@@ -457,7 +336,7 @@ final class ClientConnection: PacketReceiver {
                 reasonCode: disconnect.reasonCode, properties: disconnect.properties))
     }
 
-    private func unexpected(_ what: String) {
+    func unexpected(_ what: String) {
         guard let connection else { return }
         violated(
             MQTTXError(.protocolViolation, "\(what) was not expected", reasonCode: .protocolError), on: connection)
