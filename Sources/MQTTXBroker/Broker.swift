@@ -118,6 +118,8 @@ public final class Broker: Sendable {
     package func stopAccepting(_ stops: Bool) { core.setDeaf(stops) }
 
     /// Ends it: clients of MQTT 5.0 are told that the server shuts down (0x8B). Harmless when it has ended already.
+    ///
+    /// - Throws: an error of SwiftNIO if its event loops can't be shut down.
     public func stop() async throws {
         let isFirst = isStopped.withLock { isStopped in
             defer { isStopped = true }

@@ -31,6 +31,8 @@ extension MQTTClient {
     }
 
     /// Publishes text, as UTF-8.
+    ///
+    /// - Throws: as for a buffer.
     @discardableResult
     public func publish(
         _ topic: String, _ payload: String, qos: QoS = .atMostOnce, retain: Bool = false,
@@ -40,6 +42,8 @@ extension MQTTClient {
     }
 
     /// Publishes bytes.
+    ///
+    /// - Throws: as for a buffer.
     @discardableResult
     public func publish(
         _ topic: String, _ payload: [UInt8], qos: QoS = .atMostOnce, retain: Bool = false,
@@ -64,6 +68,8 @@ extension MQTTClient {
     }
 
     /// Queues text, as UTF-8.
+    ///
+    /// - Throws: as for a buffer.
     @discardableResult
     public func enqueue(
         _ topic: String, _ payload: String, qos: QoS = .atMostOnce, retain: Bool = false,
@@ -73,6 +79,8 @@ extension MQTTClient {
     }
 
     /// Queues bytes.
+    ///
+    /// - Throws: as for a buffer.
     @discardableResult
     public func enqueue(
         _ topic: String, _ payload: [UInt8], qos: QoS = .atMostOnce, retain: Bool = false,

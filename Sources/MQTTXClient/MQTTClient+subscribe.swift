@@ -122,7 +122,7 @@ extension MQTTClient {
         return try await core.unsubscribe(filter, userProperties)
     }
 
-    /// Removes one handler, as ``Subscription/cancel(userProperties:)`` does.
+    /// Removes one handler, as ``Subscription/cancel(userProperties:)`` does, and throws what that throws.
     @discardableResult
     public func unsubscribe(_ subscription: Subscription) async throws -> BrokerAnswer? {
         try await subscription.cancel()

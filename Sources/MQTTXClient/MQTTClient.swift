@@ -42,7 +42,7 @@ public final class MQTTClient: Sendable {
     ///
     /// ```swift
     /// try await withTaskExecutorPreference(client.taskExecutor) {
-    ///     try await client.publish("sensors/temperature", "25.5", qos: .atLeastOnce)
+    ///     for reading in readings { try await client.publish("sensors/temperature", reading, qos: .atLeastOnce) }
     /// }
     /// ```
     /// Handlers of RPC requests run there with ``RPCConfig/taskExecutor``. A task that runs when the client's

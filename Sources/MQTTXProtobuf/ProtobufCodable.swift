@@ -33,8 +33,8 @@ extension ProtobufCodable {
 /// for what travels.
 ///
 /// ```swift
-/// let reply: Protobuf<AddReply> = try await rpc.call("cloud/math", "add", Protobuf(request))
-/// reply.message.sum
+/// let reply: Protobuf<AddReply> = try await rpc.call("cloud/math", "add", params: Protobuf(request))
+/// print(reply.message.sum)
 /// ```
 public struct Protobuf<M: Message>: Sendable, Codable {
     /// The message.

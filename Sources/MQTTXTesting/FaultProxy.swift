@@ -3,7 +3,8 @@ import NIOPosix
 
 /// A TCP proxy between a client and a broker that behaves as bad networks do.
 ///
-/// Everything that passes, passes unchanged; nothing of MQTT is known here.
+/// Everything that passes, passes unchanged; nothing of MQTT is known here. What changes its behaviour has taken effect
+/// when it returns, and throws only where the program's event loops have been shut down.
 public final class FaultProxy: Sendable {
     /// Where it listens, on 127.0.0.1.
     public let port: Int
@@ -17,7 +18,9 @@ public final class FaultProxy: Sendable {
         port = server.localAddress?.port ?? 0
     }
 
-    /// Starts a proxy to that address.
+    /// Starts a proxy to that address, which it connects to for each connection that it takes.
+    ///
+    /// - Throws: an `IOError` of SwiftNIO if there is no port to listen on.
     public static func start(host: String, port: Int) async throws -> FaultProxy {
         // One event loop for everything: the state needs no lock.
         let loop = MultiThreadedEventLoopGroup.singleton.next()

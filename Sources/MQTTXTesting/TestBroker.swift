@@ -27,6 +27,8 @@ public final class TestBroker: Sendable {
     }
 
     /// Starts one. The closure may change anything but the listeners.
+    ///
+    /// - Throws: as ``Broker/start(_:)``, and what the closure throws.
     public static func start(_ configure: (inout BrokerConfig) throws -> Void = { _ in }) async throws -> TestBroker {
         var config = BrokerConfig()
         config.threads = 2
@@ -58,7 +60,7 @@ public final class TestBroker: Sendable {
     /// What the broker counts.
     public var statistics: BrokerStatistics { broker.statistics }
 
-    /// Stops the broker; clients see their connections end.
+    /// Stops the broker; clients see their connections end. Throws what ``Broker/stop()`` throws.
     public func stop() async throws { try await broker.stop() }
 
     // MARK: Faults
@@ -73,6 +75,8 @@ public final class TestBroker: Sendable {
     public func stopAccepting(_ stops: Bool = true) { broker.stopAccepting(stops) }
 
     /// Stops, and starts again on the same port with nothing kept: no session, no retained message.
+    ///
+    /// - Throws: `MQTTXError` with ``ErrorCode/connectionFailed`` if the port was taken meanwhile.
     public func restart() async throws {
         try await broker.stop()
         let new = try await Broker.start(config)
@@ -80,5 +84,7 @@ public final class TestBroker: Sendable {
     }
 
     /// A connection to the broker that can be cut, stalled and slowed down.
+    ///
+    /// - Throws: as ``FaultProxy/start(host:port:)``.
     public func proxy() async throws -> FaultProxy { try await FaultProxy.start(host: host, port: port) }
 }

@@ -20,6 +20,8 @@ extension EventChannelManager {
     }
 
     /// Publishes a raw value: an object as it is, anything else as `{"data": value}`.
+    ///
+    /// - Throws: `MQTTXError` as ``MQTTClient/publish(_:_:qos:retain:properties:)``, and ``ErrorCode/encodingFailed``.
     public func publish(
         _ topic: String, _ value: JSONValue, qos: QoS = .atMostOnce, retain: Bool = false
     ) async throws {
@@ -27,6 +29,9 @@ extension EventChannelManager {
     }
 
     /// Publishes a value of the program: as it is if it encodes as an object, otherwise as `{"data": value}`.
+    ///
+    /// - Throws: `MQTTXError` as ``MQTTClient/publish(_:_:qos:retain:properties:)``, and ``ErrorCode/encodingFailed``,
+    ///   with what its `encode(to:)` threw as the cause.
     @_disfavoredOverload
     public func publish(
         _ topic: String, _ value: some Encodable, qos: QoS = .atMostOnce, retain: Bool = false

@@ -30,8 +30,10 @@ extension EventChannelManager {
     /// Calls a handler with the data of every event, as a type of the program. What does not fit is dropped and counted.
     ///
     /// ```swift
-    /// try await events.subscribe("sensors/+/temperature", as: Reading.self) { topic, reading in … }
+    /// try await events.subscribe("sensors/+/temperature", as: Reading.self) { topic, reading in print(reading.value) }
     /// ```
+    ///
+    /// - Throws: as ``MQTTClient/subscribe(_:qos:noLocal:retainAsPublished:retainHandling:userProperties:handler:)``.
     @discardableResult
     public func subscribe<Data: Decodable & SendableMetatype>(
         _ pattern: String, as type: Data.Type, qos: QoS = .atLeastOnce,

@@ -21,6 +21,9 @@ public struct EventStream: AsyncSequence, Sendable {
         let decoder: EventDecoder
 
         /// The next event; what can't be decoded is dropped and counted.
+        ///
+        /// - Returns: nil when the pattern was unsubscribed.
+        /// - Throws: as the iterator of ``MQTTXClient/MessageStream``; `CancellationError`.
         public func next() async throws -> Element? {
             while let message = try await messages.next() {
                 if let event = decoder.event(in: message) { return (message.topic, event) }

@@ -55,6 +55,8 @@ public final class ConventionalRPCManager: RPCEndpoint {
     }
 
     /// Subscribes at once. Methods that are registered afterwards may miss the first requests.
+    ///
+    /// - Throws: as the initializer that registers methods first.
     public convenience init(
         _ client: MQTTClient, myTopic: String, group: String? = nil, config: RPCConfig = RPCConfig(),
         codec: any Codec = .json, authCallback: RPCAuthCallback? = nil

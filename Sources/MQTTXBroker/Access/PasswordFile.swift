@@ -5,7 +5,7 @@ import Synchronization
 /// SHA-512) or `user:$6$salt$hash` (SHA-512).
 ///
 /// ```swift
-/// BrokerConfig(…).authenticator = try PasswordFile(path: "/etc/mosquitto/passwd")
+/// config.authenticator = try PasswordFile(path: "/etc/mosquitto/passwd")
 /// ```
 public final class PasswordFile: Authenticator {
     private let path: String?

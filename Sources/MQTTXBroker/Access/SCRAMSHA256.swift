@@ -26,7 +26,9 @@ public struct SCRAMSHA256: EnhancedAuthenticator {
         let storedKey: [UInt8]
         let serverKey: [UInt8]
 
-        /// Derives it from a password; fewer than 4,096 iterations become 4,096.
+        /// Derives it from a password; fewer than 4,096 iterations become 4,096. Without a salt one is drawn.
+        ///
+        /// - Throws: an error of swift-crypto, should the derivation fail.
         public init(password: String, iterations: Int = 4096, salt: [UInt8]? = nil) throws {
             self.iterations = max(4096, iterations)
             self.salt = salt ?? (0..<16).map { _ in UInt8.random(in: .min ... .max) }

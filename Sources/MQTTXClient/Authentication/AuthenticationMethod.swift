@@ -16,6 +16,8 @@ public protocol AuthenticationMethod: Sendable {
 /// What a call throws ends the connection with ``ErrorCode/authenticationFailed``.
 public protocol AuthenticationExchange: AnyObject, Sendable {
     /// What goes into the CONNECT, or into the AUTH that begins a re-authentication.
+    ///
+    /// - Throws: anything; so does ``respond(to:)``.
     func begin() async throws -> AuthenticationData
     /// The answer to a challenge of the broker.
     func respond(to challenge: AuthenticationData) async throws -> AuthenticationData

@@ -19,8 +19,12 @@ public import NIOCore
 /// ``MessagePackCodec`` are recognized and take a faster way, without an intermediate value.
 public protocol Codec: Sendable {
     /// The bytes for a value.
+    ///
+    /// - Throws: anything, where the format has no such value.
     func encode(_ value: JSONValue) throws -> ByteBuffer
     /// The value that bytes stand for. They come from the network and may be anything.
+    ///
+    /// - Throws: anything, where they stand for none.
     func decode(_ bytes: ByteBuffer) throws -> JSONValue
 }
 

@@ -5,7 +5,7 @@ public import NIOCore
 ///
 /// ```swift
 /// let status: JSONValue = ["status": "online", "cpu": [45.2, 12]]
-/// let first = status["cpu"][0].doubleValue      // 45.2
+/// let first = status["cpu"][0].doubleValue  // 45.2
 /// ```
 ///
 /// Integers and floating-point numbers stay apart, as in Python: `1` is `.int(1)`, `1.0` is `.double(1)`, and the two

@@ -1,12 +1,10 @@
 import MQTTCore
 import NIOCore
+import TestSupport
 
 extension ByteBuffer {
     /// A buffer from hexadecimal digits; blanks are ignored.
-    init(hex: String) {
-        let digits = hex.filter { !$0.isWhitespace }.compactMap(\.hexDigitValue)
-        self.init(bytes: stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) })
-    }
+    init(hex: String) { self.init(bytes: [UInt8](hex: hex)) }
 
     var hex: String {
         readableBytesView.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()

@@ -1,6 +1,7 @@
 import MQTTCore
 import MQTTXBroker
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite("CONNECT and CONNACK, by clause (sections 3.1, 3.2)", .timeLimit(.minutes(2)))
@@ -21,8 +22,7 @@ struct ConnectClauseTests {
         }
 
         var bytes: [UInt8] {
-            let digits = hex.compactMap(\.hexDigitValue)
-            let rest = stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+            let rest = [UInt8](hex: hex)
             return [0x10, UInt8(7 + rest.count), 0, 4] + Array("MQTT".utf8) + [level] + rest
         }
     }

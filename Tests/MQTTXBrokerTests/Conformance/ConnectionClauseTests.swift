@@ -1,26 +1,11 @@
 import MQTTCore
 import MQTTXBroker
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite("Sessions and the end of connections, by clause (sections 3.12, 3.14, 4.1, 4.13)", .timeLimit(.minutes(2)))
 struct ConnectionClauseTests {
-    /// Bytes that a connected client must not send, and the code with which 5.0 is told.
-    struct Violation: Sendable, CustomStringConvertible {
-        let description: String
-        let version: ProtocolVersion
-        let bytes: [UInt8]
-        let code: ReasonCode?
-
-        init(_ description: String, _ version: ProtocolVersion, _ hex: String, _ code: ReasonCode? = nil) {
-            self.description = description
-            self.version = version
-            self.code = code
-            let digits = hex.compactMap(\.hexDigitValue)
-            bytes = stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
-        }
-    }
-
     static let violations: [Violation] = [
         Violation("reserved type", .v5, "0000", .malformedPacket),
         Violation("flags of PUBREL (MQTT-3.6.1-1)", .v5, "6002 0001", .malformedPacket),

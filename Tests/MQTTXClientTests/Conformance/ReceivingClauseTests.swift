@@ -140,22 +140,6 @@ struct ReceivingClauseTests {
         }
     }
 
-    /// Bytes that a server must not send, and the code with which 5.0 is told.
-    struct Violation: Sendable, CustomStringConvertible {
-        let description: String
-        let version: ProtocolVersion
-        let bytes: [UInt8]
-        let code: ReasonCode?
-
-        init(_ description: String, _ version: ProtocolVersion, _ hex: String, _ code: ReasonCode? = nil) {
-            self.description = description
-            self.version = version
-            self.code = code
-            let digits = hex.compactMap(\.hexDigitValue)
-            bytes = stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
-        }
-    }
-
     static let violations: [Violation] = [
         Violation("flags of PUBREL", .v5, "6002 0001", .malformedPacket),
         Violation("flags of PUBACK (MQTT311-2.2.2-2)", .v3_1_1, "4102 0001"),
