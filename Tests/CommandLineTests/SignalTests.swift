@@ -35,6 +35,18 @@ struct SignalTests {
         }
     }
 
+    @Test("SIGQUIT ends a command at once, without a word")
+    func quit() async throws {
+        try await withBroker { broker in
+            try await broker.retain("r", "x")
+            let tool = try broker.start("sub", "-t", "r")
+            #expect(await tool.nextLine() == "x")
+            tool.quit()
+            let result = await tool.result()
+            #expect(result.status == 131 && result.errors.isEmpty)
+        }
+    }
+
     @Test("A broker ends with 0 by both signals, and its clients hear of it")
     func broker() async throws {
         for signal in [SIGINT, SIGTERM] {

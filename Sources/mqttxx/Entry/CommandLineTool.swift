@@ -8,6 +8,8 @@ enum CommandLineTool {
         StandardStreams.occupy()
         // A reader that has gone is an error of the write, told quietly.
         signal(SIGPIPE, SIG_IGN)
+        // Who asks for an end has not asked for the state of all threads.
+        signal(SIGQUIT, SIG_DFL)
         exit(await run(Array(CommandLine.arguments.dropFirst())))
     }
 

@@ -35,6 +35,7 @@ final class RunningTool: Sendable {
     func interrupt() { process.signal(SIGINT) }
     func terminate() { process.signal(SIGTERM) }
     func hangUp() { process.signal(SIGHUP) }
+    func quit() { process.signal(SIGQUIT) }
     func kill() { process.signal(SIGKILL) }
 
     /// What it has used of the processors so far.
