@@ -11,6 +11,10 @@ enum Arguments {
         var rest = arguments[...]
         while let argument = rest.popFirst() {
             switch argument {
+            case _ where texts.contains(argument):
+                let text = rest.popFirst()
+                // By itself it would be the end of the options.
+                result += text == "--" ? ["\(argument)=--"] : [argument] + [text].compactMap(\.self)
             case "-D", "--property":
                 result += try ["--property", PropertyAssignment.joined(take(&rest))]
             case "--config" where command == "broker":
@@ -38,6 +42,12 @@ enum Arguments {
         result.insert(contentsOf: UserFile.words(for: command, before: arguments.dropFirst()), at: 1)
         return result
     }
+
+    /// Options whose value may look like an option, since a script fills it in.
+    private static let texts: Set = [
+        "-m", "--message", "-t", "--topic", "-F", "--format", "-u", "--username", "-P", "--password", "--pw",
+        "--will-payload", "--will-message", "--will-topic",
+    ]
 
     /// `--port` for `--port`, `--port=1` and `-p`, as the options of `broker` are called.
     private static func longName(_ argument: String) -> String {
