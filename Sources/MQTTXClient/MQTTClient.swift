@@ -213,7 +213,7 @@ public final class MQTTClient: Sendable {
         task.cancel()
         guard !core.handlerScope.isEntered else {
             // The run is not over before the handler is: whoever connects again waits for it. The handler is cancelled by
-            // now, and a cancelled task would not wait.
+            // now, and a cancelled task would not wait: hence one of its own, awaited here, which ends with the run's state.
             let states = states
             return await Task { for await state in states { if case .disconnected = state { return } } }.value
         }

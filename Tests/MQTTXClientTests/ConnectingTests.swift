@@ -320,28 +320,6 @@ struct ConnectingTests {
             }
         }
     }
-}
-
-extension ScriptedBroker {
-    /// A connected client and the broker's end of its connection.
-    func connect(
-        _ connections: ScriptedConnections, properties: Properties = .init(),
-        _ change: (inout MQTTConfig) -> Void = { _ in }
-    ) async throws -> (MQTTClient, ScriptedConnection) {
-        let client = MQTTClient(config(change))
-        async let connecting: Void = client.connect()
-        guard let connection = await connections.next() else { throw ScriptedConnection.Ended() }
-        try await connection.accept(properties)
-        try await connecting
-        return (client, connection)
-    }
-}
-
-extension ScriptedConnection {
-    @discardableResult
-    func accept(_ properties: Properties) async throws -> Connect {
-        try await accept(sessionPresent: false, properties)
-    }
 
     @Test("A handler can disconnect its own client, which can be connected again once the handler has returned")
     func handlerDisconnects() async throws {
@@ -372,6 +350,7 @@ extension ScriptedConnection {
             let (client, connection) = try await broker.connect(connections)
             let log = Log<Bool>()
             async let subscribing = client.subscribe("a") { _ in
+                // Nobody awaits it: its last word is in the log. It ends when it has connected.
                 Task {
                     await client.disconnect()
                     try await client.connect()
@@ -386,5 +365,27 @@ extension ScriptedConnection {
             #expect(await log.next(1) == [true])
             await client.disconnect()
         }
+    }
+}
+
+extension ScriptedBroker {
+    /// A connected client and the broker's end of its connection.
+    func connect(
+        _ connections: ScriptedConnections, properties: Properties = .init(),
+        _ change: (inout MQTTConfig) -> Void = { _ in }
+    ) async throws -> (MQTTClient, ScriptedConnection) {
+        let client = MQTTClient(config(change))
+        async let connecting: Void = client.connect()
+        guard let connection = await connections.next() else { throw ScriptedConnection.Ended() }
+        try await connection.accept(properties)
+        try await connecting
+        return (client, connection)
+    }
+}
+
+extension ScriptedConnection {
+    @discardableResult
+    func accept(_ properties: Properties) async throws -> Connect {
+        try await accept(sessionPresent: false, properties)
     }
 }
