@@ -170,6 +170,7 @@ final class BrokerCore: Sendable {
                 end(session, on: connection.loop)
                 continue
             }
+            connectionChanged(of: session)
             departures.cancel(session)
             session.inbound.withLock { $0.connectionStarted(sessionPresent: isResumed) }
             connection.session = session
@@ -197,6 +198,7 @@ final class BrokerCore: Sendable {
             }
             return
         }
+        connectionChanged(of: session)
         passOnShared(of: session, on: connection.loop)
         let expiry = connection.sessionExpiry
         guard expiry != 0 else {
@@ -226,6 +228,12 @@ final class BrokerCore: Sendable {
         router.removeAll(session)
         if let will = departures.cancel(session) { publish(will, from: session, on: loop) }
         passOn(orphans, on: loop)
+    }
+
+    /// Shared subscriptions prefer members that are connected.
+    private func connectionChanged(of session: Session) {
+        guard session.hasSharedSubscriptions else { return }
+        for group in router.sharedGroups(of: session) { group.connectionChanged(session) }
     }
 
     /// What a client that is gone has not acknowledged goes to the other members of its shared subscriptions, where
@@ -276,7 +284,10 @@ final class BrokerCore: Sendable {
         _ publication: inout Publication, to group: SharedGroup, on loop: BrokerLoop, publisher: ClientConnection?
     ) -> Bool {
         let topic = publication.content.topic
-        let holds = group.offer(mayRead: { config.authorizer?.mayReceive(topic, by: $0.identity) ?? true }) {
+        let isKept = publication.qos > .atMostOnce
+        let holds = group.offer(
+            isKept: isKept, mayRead: { config.authorizer?.mayReceive(topic, by: $0.identity) ?? true }
+        ) {
             // It may have left by now, or have no room: the message is for the next one then.
             put(&publication, into: $0, $1, group: group, on: loop, publisher: publisher)
         }

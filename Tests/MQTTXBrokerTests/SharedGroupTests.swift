@@ -91,6 +91,34 @@ struct SharedGroupTests {
         }
     }
 
+    @Test("Members that are away cost a message nothing while one is connected, or if it is not kept for them")
+    func membersAreAway() async throws {
+        let checks = Checks()
+        try await withBroker({ $0.authorizer = checks }) { broker in
+            for index in 0..<50 {
+                let member = try await RawClient.resume(broker, "member \(index)")
+                try await member.subscribe("$share/g/t", .init(qos: .atLeastOnce))
+                try await member.disconnect()
+            }
+            let publisher = try await RawClient.connect(broker)
+            func checked(_ text: String, _ qos: QoS) async throws -> Int {
+                let before = checks.count.withLock { $0 }
+                try await publisher.publish("t", text, qos: qos)
+                _ = try await publisher.drain()
+                return checks.count.withLock { $0 } - before
+            }
+            #expect(try await checked("lost", .atMostOnce) == 0)
+            #expect(try await checked("kept", .atLeastOnce) == 1)
+
+            let member = try await RawClient.resume(broker, "member 25")
+            #expect(try await checked("0", .atMostOnce) == 1)
+            #expect(try await checked("1", .atLeastOnce) == 1)
+            #expect(try await [member.message().text, member.message().text] == ["0", "1"])
+            try await member.disconnect()
+            #expect(try await checked("lost", .atMostOnce) == 0)
+        }
+    }
+
     /// Counts how often it is asked who may read.
     private final class Checks: Authorizer {
         let count = Mutex(0)

@@ -17,6 +17,8 @@ final class Router: Sendable {
     private struct Subscriptions {
         /// As they stood in SUBSCRIBE.
         var filters: [UTF8Key: TopicFilter] = [:]
+        /// Those of them that are shared.
+        var groups: [UTF8Key: SharedGroup] = [:]
         var shapes = FilterShapes()
     }
 
@@ -77,11 +79,12 @@ final class Router: Sendable {
             while state.filters.count <= id { state.filters.append(nil) }
             if state.filters[id] == nil { state.filters[id] = Subscribers(filter: filter.filter) }
             if let name = filter.shareName {
-                let key = UTF8Key(name)
-                let group = state.filters[id]?.groups[key] ?? SharedGroup()
-                state.filters[id]?.groups[key] = group
-                group.join(session, subscription)
+                let name = UTF8Key(name)
+                let group = state.filters[id]?.groups[name] ?? SharedGroup()
+                state.filters[id]?.groups[name] = group
+                state.bySession[session.number]?.groups[key] = group
                 session.noteSharedSubscription()
+                group.join(session, subscription)
             } else {
                 state.filters[id]?.sessions[session.number] = (session, subscription)
             }
@@ -105,6 +108,11 @@ final class Router: Sendable {
         }
     }
 
+    /// The shared subscriptions that the session is a member of.
+    func sharedGroups(of session: Session) -> [SharedGroup] {
+        state.withLock { state in state.bySession[session.number].map { Array($0.groups.values) } ?? [] }
+    }
+
     /// - Returns: whether there was such a subscription.
     func unsubscribe(_ session: Session, _ filter: String) -> Bool {
         defer { invalidate() }
@@ -113,6 +121,7 @@ final class Router: Sendable {
                 return false
             }
             state.bySession[session.number]?.shapes.remove(known)
+            state.bySession[session.number]?.groups[UTF8Key(filter)] = nil
             if state.bySession[session.number]?.filters.isEmpty == true { state.bySession[session.number] = nil }
             Self.remove(session, known, &state)
             return true

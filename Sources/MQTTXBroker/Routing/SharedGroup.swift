@@ -2,25 +2,77 @@ import MQTTCore
 import Synchronization
 
 /// A shared subscription: each message goes to one of its members (section 4.8.2).
+///
+/// Those whose client is away stand apart, so that a message finds one that is connected however many of them there are.
 final class SharedGroup: Sendable {
-    private struct Member {
-        let session: Session
-        var subscription: Subscription
+    private struct State {
+        var connected = Ring()
+        var away = Ring()
     }
 
-    private struct State {
-        var members: [Member] = []
-        var next = 0
+    /// Members that take turns.
+    private struct Ring {
+        struct Member {
+            let session: Session
+            var subscription: Subscription
+        }
+
+        private(set) var members: [Member] = []
+        private var indices: [UInt64: Int] = [:]
+        private var next = 0
+
+        func contains(_ session: Session) -> Bool { indices[session.number] != nil }
+
+        mutating func insert(_ member: Member) {
+            if let index = indices[member.session.number] {
+                members[index] = member
+            } else {
+                indices[member.session.number] = members.count
+                members.append(member)
+            }
+        }
+
+        mutating func remove(_ session: Session) -> Member? {
+            guard let index = indices.removeValue(forKey: session.number) else { return nil }
+            members.swapAt(index, members.count - 1)
+            let member = members.removeLast()
+            if index < members.count { indices[members[index].session.number] = index }
+            if next >= members.count { next = 0 }
+            return member
+        }
+
+        /// Who there is, and whose turn it is.
+        struct Turn {
+            let members: [Member]
+            let start: Int
+        }
+
+        mutating func takeTurn() -> Turn {
+            defer { next = members.isEmpty ? 0 : (next + 1) % members.count }
+            return Turn(members: members, start: next)
+        }
+
+        /// Unless somebody else has taken a turn, or the members have changed, meanwhile.
+        mutating func pass(_ turn: Turn, to index: Int) {
+            guard members.count == turn.members.count, next == (turn.start + 1) % members.count else { return }
+            next = (index + 1) % members.count
+        }
     }
+
+    /// How many members of a kind a message looks at: what it costs does not grow with those that have no room.
+    private static let longestSearch = 1024
 
     private let state = Mutex(State())
 
     func join(_ session: Session, _ subscription: Subscription) {
         state.withLock { state in
-            if let index = state.members.firstIndex(where: { $0.session === session }) {
-                state.members[index].subscription = subscription
+            let member = Ring.Member(session: session, subscription: subscription)
+            if Self.isConnected(session) {
+                _ = state.away.remove(session)
+                state.connected.insert(member)
             } else {
-                state.members.append(Member(session: session, subscription: subscription))
+                _ = state.connected.remove(session)
+                state.away.insert(member)
             }
         }
     }
@@ -28,10 +80,26 @@ final class SharedGroup: Sendable {
     /// - Returns: whether nobody is left.
     func leave(_ session: Session) -> Bool {
         state.withLock { state in
-            state.members.removeAll { $0.session === session }
-            if state.next >= state.members.count { state.next = 0 }
-            return state.members.isEmpty
+            _ = state.connected.remove(session)
+            _ = state.away.remove(session)
+            return state.connected.members.isEmpty && state.away.members.isEmpty
         }
+    }
+
+    /// The session's client has come or gone. To be told of each change, after it.
+    func connectionChanged(_ session: Session) {
+        state.withLock { state in
+            // As it is now: of two who tell at once, the later one is right.
+            if Self.isConnected(session) {
+                if let member = state.away.remove(session) { state.connected.insert(member) }
+            } else if let member = state.connected.remove(session) {
+                state.away.insert(member)
+            }
+        }
+    }
+
+    private static func isConnected(_ session: Session) -> Bool {
+        session.outbound.withLock { $0.connection != nil }
     }
 
     /// Offers a message to one member after another, from the one whose turn it is, until one takes it: first those that take
@@ -39,54 +107,50 @@ final class SharedGroup: Sendable {
     ///
     /// Each member is asked once at most, and none under the group's lock: a user's check may take its time.
     ///
+    /// - Parameter isKept: whether sessions keep it for clients that are away: nothing at QoS 0.
     /// - Returns: what the one that took it said; nil if none did.
     func offer<Taken>(
-        mayRead: (Session) -> Bool, _ put: (Session, Route.Grant) -> Taken?
+        isKept: Bool, mayRead: (Session) -> Bool, _ put: (Session, Route.Grant) -> Taken?
     ) -> Taken? {
-        let (members, start) = state.withLock { state in
-            let start = state.next
-            state.next = state.members.isEmpty ? 0 : (start + 1) % state.members.count
-            return (state.members, start)
-        }
+        // Both at once: a member that comes or goes meanwhile is among the one or the other.
+        let (connected, away) = state.withLock { ($0.connected.takeTurn(), isKept ? $0.away.takeTurn() : nil) }
+        if let taken = offer(to: \.connected, connected, prefersReady: true, mayRead, put) { return taken }
+        return away.flatMap { offer(to: \.away, $0, prefersReady: false, mayRead, put) }
+    }
+
+    private func offer<Taken>(
+        to ring: any WritableKeyPath<State, Ring> & Sendable, _ turn: Ring.Turn, prefersReady: Bool,
+        _ mayRead: (Session) -> Bool, _ put: (Session, Route.Grant) -> Taken?
+    ) -> Taken? {
+        let members = turn.members
         func ask(_ index: Int) -> Taken? {
             let member = members[index]
             guard let taken = put(member.session, Route.Grant(member.subscription)) else { return nil }
             // Those between were passed over; the one behind them is not to get their share as well.
-            if index != start { passTurn(from: start, to: index, among: members.count) }
+            if index != turn.start { state.withLock { $0[keyPath: ring].pass(turn, to: index) } }
             return taken
         }
-        var connected: [Int] = []
-        var offline: [Int] = []
-        for step in members.indices {
-            let index = (start + step) % members.count
+        var unready: [Int] = []
+        for step in 0..<min(members.count, Self.longestSearch) {
+            let index = (turn.start + step) % members.count
             let session = members[index].session
             guard mayRead(session) else { continue }
-            let (isReady, isConnected) = session.outbound.withLock { ($0.isReady, $0.connection != nil) }
-            if isReady {
+            if !prefersReady || session.outbound.withLock({ $0.isReady }) {
                 if let taken = ask(index) { return taken }
-            } else if isConnected {
-                connected.append(index)
             } else {
-                offline.append(index)
+                unready.append(index)
             }
         }
-        for index in connected + offline {
+        for index in unready {
             if let taken = ask(index) { return taken }
         }
         return nil
     }
 
-    /// Unless somebody else has taken a turn, or the members have changed, meanwhile.
-    private func passTurn(from start: Int, to index: Int, among count: Int) {
-        state.withLock { state in
-            guard state.members.count == count, state.next == (start + 1) % count else { return }
-            state.next = (index + 1) % count
-        }
-    }
-
     /// Whether a member other than this one is connected.
     func hasOthersConnected(than session: Session) -> Bool {
-        let others = state.withLock { $0.members.map(\.session) }.filter { $0 !== session }
-        return others.contains { $0.outbound.withLock { $0.connection != nil } }
+        state.withLock { state in
+            state.connected.members.count > (state.connected.contains(session) ? 1 : 0)
+        }
     }
 }
