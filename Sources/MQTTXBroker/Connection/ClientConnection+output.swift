@@ -102,8 +102,8 @@ extension ClientConnection {
 
     private func watchForStall(_ session: Session) {
         guard !isWatchingStall else { return }
-        let (hasWaiters, progress) = session.outbound.withLock { ($0.hasWaiters, $0.progress) }
-        guard hasWaiters else { return }
+        let (isHolding, progress) = session.outbound.withLock { (!$0.holding.isEmpty, $0.holding.progress) }
+        guard isHolding else { return }
         isWatchingStall = true
         scheduleStallCheck(session, progress, bufferedBytes)
     }
@@ -118,14 +118,14 @@ extension ClientConnection {
         guard stage == .connected, self.session === session else { return }
         let left = bufferedBytes
         let released: [ClientConnection]? = session.outbound.withLock { output in
-            guard output.hasWaiters else { return [] }
+            guard !output.holding.isEmpty else { return [] }
             if left < buffered { output.bytesLeft() }
-            guard output.progress == progress else { return nil }
+            guard output.holding.progress == progress else { return nil }
             output.stall()
             return output.takeReleased()
         }
         guard let released else {
-            return scheduleStallCheck(session, session.outbound.withLock { $0.progress }, left)
+            return scheduleStallCheck(session, session.outbound.withLock { $0.holding.progress }, left)
         }
         isWatchingStall = false
         guard !released.isEmpty else { return }

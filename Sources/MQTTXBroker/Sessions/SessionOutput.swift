@@ -19,26 +19,13 @@ struct SessionOutput {
 
     let limits: SessionLimits
 
-    // The connection, while there is one, and what it said at CONNECT.
     private(set) var connection: ClientConnection?
-    private var version = ProtocolVersion.v3_1_1
-    private var packetLimit = Int.max
-    private var aliases: OutgoingTopicAliases?
-
     private(set) var queue = DeliveryQueue()
     private(set) var flight: DeliveryFlight
     var retained = RetainedBacklog()
-    private var pending = ByteBuffer()
-    /// The last written buffer: its memory is used again when the socket has let go of it.
-    private var spare = ByteBuffer()
-    /// Connections that publish to this session and wait until it has drained.
-    private var waiters: [ClientConnection] = []
+    private var pending: OutputBuffer
+    private(set) var holding = Holding()
     private var isWakeUnderway = false
-    /// Nothing went out for a second: limits apply, nobody is held.
-    private(set) var isStalled = false
-    private(set) var progress: UInt64 = 0
-    /// The client has acknowledged something on this connection.
-    private var hasAcknowledged = false
     /// The session ends with its present connection.
     var isTransient = false
     /// Over for good: nothing is taken any more.
@@ -48,6 +35,8 @@ struct SessionOutput {
 
     init(limits: SessionLimits) {
         self.limits = limits
+        // Large buffers are kept for the next turn of a busy client only.
+        pending = OutputBuffer(largestSpare: 4 * limits.highWaterBytes)
         flight = DeliveryFlight(maximumBytes: limits.maximumInflightBytes)
     }
 
@@ -69,15 +58,15 @@ struct SessionOutput {
         }
         var displaced = 0
         if qos == .atMostOnce {
-            if pending.readableBytes >= limits.highWaterBytes && (isStalled || isOverflowing) { return .refused }
+            if pending.count >= limits.highWaterBytes && (holding.isStalled || isOverflowing) { return .refused }
             let writer = PublishWriter(qos: qos, retain: retain, identifiers: identifiers)
-            guard write(writer, publication.content) else { return .refused }
+            guard pending.write(writer, publication.content) else { return .refused }
         } else {
             let delivery = Delivery(
                 message: publication.message(), qos: qos, retain: retain, identifiers: identifiers, group: group)
-            if queue.isEmpty && flight.hasRoom && pending.readableBytes < limits.highWaterBytes {
+            if queue.isEmpty && flight.hasRoom && pending.count < limits.highWaterBytes {
                 guard send(delivery) else { return .refused }
-            } else if isStalled || isOverflowing {
+            } else if holding.isStalled || isOverflowing {
                 let outcome = enqueueWithinLimits(delivery)
                 if outcome.isRefused { return outcome }
                 displaced = outcome.displaced
@@ -99,7 +88,7 @@ struct SessionOutput {
                 queue.append(delivery)
             } else {
                 // Never behind what is published meanwhile.
-                _ = write(
+                _ = pending.write(
                     PublishWriter(qos: .atMostOnce, retain: delivery.retain, identifiers: delivery.identifiers),
                     delivery.message.content)
             }
@@ -132,23 +121,23 @@ struct SessionOutput {
             isWakeUnderway = true
             outcome.wake = connection
         }
-        guard let publisher, isCongested, !isStalled else { return outcome }
-        if waiters.isEmpty { outcome.wake = connection }
-        waiters.append(publisher)
+        guard let publisher, isCongested, !holding.isStalled else { return outcome }
+        if holding.isEmpty { outcome.wake = connection }
+        holding.hold(publisher)
         outcome.holds = true
         return outcome
     }
 
     private var isCongested: Bool {
-        pending.readableBytes + queue.bytes >= limits.highWaterBytes || queue.count >= limits.highWaterMessages
+        pending.count + queue.bytes >= limits.highWaterBytes || queue.count >= limits.highWaterMessages
             || !queue.isEmpty && queue.bytes >= limits.maximumQueuedBytes
     }
 
     /// Too much waits even for a client that makes progress: of publishers that come and go, each can leave something.
-    private var isOverflowing: Bool { pending.readableBytes + queue.bytes >= limits.overflowBytes }
+    private var isOverflowing: Bool { pending.count + queue.bytes >= limits.overflowBytes }
 
     private var isDrained: Bool {
-        pending.readableBytes + queue.bytes < limits.highWaterBytes / 4 && queue.count <= limits.highWaterMessages / 4
+        pending.count + queue.bytes < limits.highWaterBytes / 4 && queue.count <= limits.highWaterMessages / 4
             && queue.bytes <= limits.maximumQueuedBytes / 4
     }
 
@@ -186,7 +175,7 @@ struct SessionOutput {
 
     /// What is kept for a client that takes nothing at present counts against the limit of all sessions together.
     private mutating func settleAccount() {
-        let owed = connection == nil || isStalled ? queue.bytes + flight.bytes : 0
+        let owed = connection == nil || holding.isStalled ? queue.bytes + flight.bytes : 0
         guard owed != charged else { return }
         limits.account.add(owed - charged)
         charged = owed
@@ -199,63 +188,40 @@ struct SessionOutput {
         let id = flight.add(delivery)
         let writer = PublishWriter(
             qos: delivery.qos, retain: delivery.retain, packetID: id, identifiers: delivery.identifiers)
-        guard write(writer, delivery.message.content) else {
+        guard pending.write(writer, delivery.message.content) else {
             _ = flight.complete(id, from: delivery.qos == .exactlyOnce ? .awaitingPubrec : .awaitingPuback)
             return false
         }
         return true
     }
 
-    /// A packet over the client's Maximum Packet Size counts as sent (MQTT-3.1.2-25).
-    private mutating func write(_ writer: PublishWriter, _ content: borrowing MessageContent) -> Bool {
-        usePending()
-        guard version == .v5, aliases != nil, content.topic.utf8.count > 3 else {
-            return writer.write(content, version: version, limit: packetLimit, into: &pending)
-        }
-        var writer = writer
-        let topic = content.topic
-        (writer.topicAlias, writer.sendsTopic) = aliases!.alias(for: topic)
-        if writer.write(content, version: version, limit: packetLimit, into: &pending) { return true }
-        guard writer.topicAlias != nil, writer.sendsTopic else { return false }
-        // The client has not heard of that alias; three bytes fewer may fit.
-        aliases?.forget(topic)
-        writer.topicAlias = nil
-        return writer.write(content, version: version, limit: packetLimit, into: &pending)
-    }
-
-    private mutating func usePending() {
-        guard pending.capacity == 0, spare.capacity > 0 else { return }
-        swap(&pending, &spare)
-        pending.clear()
-    }
-
     /// Moves queued messages on while the client and the buffer take some.
     mutating func fill() {
         guard connection != nil else { return }
         defer { if charged != 0 { settleAccount() } }
-        while pending.readableBytes < limits.highWaterBytes, let resend = flight.nextResend() {
+        while pending.count < limits.highWaterBytes, let resend = flight.nextResend() {
             switch resend {
             case .publish(let id, let delivery):
                 let writer = PublishWriter(
                     qos: delivery.qos, retain: delivery.retain, dup: true, packetID: id,
                     identifiers: delivery.identifiers)
-                if !write(writer, delivery.message.content) {
+                if !pending.write(writer, delivery.message.content) {
                     _ = flight.complete(id, from: delivery.qos == .exactlyOnce ? .awaitingPubrec : .awaitingPuback)
                 }
             case .pubrel(let id):
-                pending.writeInteger(UInt32(0x6202_0000) | UInt32(id))
+                pending.writePubrel(id)
             }
         }
         guard let head = queue.first, head.qos == .atMostOnce || flight.hasRoom else { return }
         let now = NIODeadline.now()
-        while pending.readableBytes < limits.highWaterBytes, let delivery = queue.first,
+        while pending.count < limits.highWaterBytes, let delivery = queue.first,
             delivery.qos == .atMostOnce || flight.hasRoom
         {
             queue.removeFirst()
             // Not begun to be delivered in time (MQTT-3.3.2-5).
             if delivery.message.hasExpired(now: now) { continue }
             if delivery.qos == .atMostOnce {
-                _ = write(
+                _ = pending.write(
                     PublishWriter(qos: .atMostOnce, retain: delivery.retain, identifiers: delivery.identifiers),
                     delivery.message.content)
             } else {
@@ -269,57 +235,39 @@ struct SessionOutput {
         guard connection === taker else { return ByteBuffer() }
         isWakeUnderway = false
         fill()
-        guard pending.readableBytes > 0 else { return ByteBuffer() }
-        let bytes = pending
-        // Large buffers are kept for the next turn of a busy client only.
-        spare =
-            bytes.capacity <= 4 * limits.highWaterBytes && bytes.readableBytes * 8 > bytes.capacity
-            ? bytes : ByteBuffer()
-        pending = ByteBuffer()
-        return bytes
+        return pending.take()
     }
 
     /// What is left to write when the connection ends; nothing more is begun.
     mutating func takeWritten(for taker: ClientConnection) -> ByteBuffer {
         guard connection === taker else { return ByteBuffer() }
-        defer { pending = ByteBuffer() }
-        return pending
+        return pending.take()
     }
-
-    /// There is more to write than ``takePending(for:)`` handed out.
-    var hasMore: Bool { pending.readableBytes > 0 }
 
     // MARK: Progress
 
     /// An acknowledgement came of something that waited for it.
-    mutating func acknowledged() {
-        hasAcknowledged = true
-        madeProgress()
+    private mutating func acknowledged() {
+        holding.acknowledged()
+        if charged != 0 { settleAccount() }
     }
 
     /// Bytes left: a sign of life, unless it is acknowledgements that a stalled client owes.
     mutating func bytesLeft() {
-        if !isStalled || flight.hasRoom { madeProgress() }
-    }
-
-    private mutating func madeProgress() {
-        progress &+= 1
-        isStalled = false
+        guard !holding.isStalled || flight.hasRoom else { return }
+        holding.madeProgress()
         if charged != 0 { settleAccount() }
     }
 
     /// The publishers that may go on, if enough has drained.
     mutating func takeReleased() -> [ClientConnection] {
-        guard !waiters.isEmpty, isDrained || isStalled || connection == nil else { return [] }
-        defer { waiters = [] }
-        return waiters
+        guard !holding.isEmpty, isDrained || holding.isStalled || connection == nil else { return [] }
+        return holding.release()
     }
-
-    var hasWaiters: Bool { !waiters.isEmpty }
 
     /// A second without progress: from now on limits apply instead of holding.
     mutating func stall() {
-        isStalled = true
+        holding.stall()
         settleAccount()
     }
 
@@ -354,20 +302,13 @@ struct SessionOutput {
         guard !isEnded, self.connection == nil || !self.isTransient else { return nil }
         self.isTransient = isTransient
         let previous = self.connection
-        let released = waiters
         self.connection = connection
-        self.version = version
-        self.packetLimit = packetLimit
-        aliases = topicAliasMaximum > 0 ? OutgoingTopicAliases(maximum: topicAliasMaximum) : nil
-        waiters = []
-        pending = ByteBuffer()
+        pending.connectionStarted(version: version, packetLimit: packetLimit, topicAliasMaximum: topicAliasMaximum)
         isWakeUnderway = false
-        // Who acknowledged nothing last time would hold its publishers for as long again each time that it comes back.
-        isStalled = flight.count > 0 && !hasAcknowledged
-        hasAcknowledged = false
+        holding.connectionStarted(owesAcknowledgements: flight.count > 0)
         flight.connectionStarted(maximum: min(receiveMaximum, limits.maximumInflight))
         settleAccount()
-        return (previous, released)
+        return (previous, holding.release())
     }
 
     /// The connection is gone.
@@ -376,16 +317,13 @@ struct SessionOutput {
     mutating func detach(_ connection: ClientConnection) -> [ClientConnection]? {
         guard self.connection === connection else { return nil }
         self.connection = nil
-        pending = ByteBuffer()
-        spare = ByteBuffer()
-        aliases = nil
+        pending.connectionEnded()
         isWakeUnderway = false
-        isStalled = false
-        defer { waiters = [] }
+        holding.connectionEnded()
         retained.suspend()
         _ = queue.take { $0.qos == .atMostOnce }
         settleAccount()
-        return waiters
+        return holding.release()
     }
 
     /// The shared subscriptions that messages came by which are not acknowledged yet.
