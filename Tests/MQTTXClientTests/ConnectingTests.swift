@@ -5,6 +5,12 @@ import Testing
 
 @testable import MQTTXClient
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 @Suite("Connecting", .timeLimit(.minutes(1)))
 struct ConnectingTests {
     @Test("A client is connected when the CONNACK says so, and the CONNECT carries its configuration")
@@ -39,6 +45,28 @@ struct ConnectingTests {
             #expect(!client.isConnected)
         }
     }
+
+    #if os(Linux)
+        @Test(
+            "TCP gives a silent peer as long as a ping and its answer may take; without keep alive, as long as it likes"
+        )
+        func userTimeout() async throws {
+            try await ScriptedBroker.run { broker, connections in
+                for (keepAlive, milliseconds) in [(Duration.seconds(7), 10_500), (.zero, 0)] {
+                    let (client, _) = try await broker.connect(connections) {
+                        $0.keepAlive = keepAlive
+                        $0.operationTimeout = .milliseconds(3_500)
+                    }
+                    let core = client.core
+                    let channel = try await core.eventLoop.submit { core.current.value?.connection?.channel }.get()
+                    let option = ChannelOptions.Types.SocketOption(
+                        level: .tcp, name: .init(rawValue: CInt(TCP_USER_TIMEOUT)))
+                    #expect(try await channel?.getOption(option).get() == SocketOptionValue(milliseconds))
+                    await client.disconnect()
+                }
+            }
+        }
+    #endif
 
     @Test("A broker of 3.1.1 is met with 3.1.1", arguments: ["0x01", "0x84", "close"])
     func fallsBack(answer: String) async throws {
