@@ -192,8 +192,9 @@ final class BrokerCore: Sendable {
         let will = connection.will
         connection.will = nil
         guard waiters != nil, !isOver else {
-            // Another connection has the session: a will with a delay is not for this case, unless the session has ended.
-            if let will, isOver || will.delay == 0 {
+            // Another connection has resumed the session: a will with a delay is not for this case (MQTT-3.1.3-9), whatever
+            // became of the session since. If it ended while it was this one's, no will waits.
+            if let will, waiters != nil || will.delay == 0 {
                 publish(will, from: session, on: connection.loop)
             }
             return

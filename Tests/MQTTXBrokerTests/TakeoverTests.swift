@@ -54,6 +54,38 @@ struct TakeoverTests {
         }
     }
 
+    @Test("A fault reported in a DISCONNECT that was under way at the takeover leaves the will [MQTT-3.14.4-3]")
+    func lateFault() async throws {
+        try await withBroker { broker in
+            let watcher = try await RawClient.connect(broker)
+            try await watcher.subscribe("will")
+            var connect = Connect(version: .v5, clientID: "same")
+            connect.will = Will(topic: "will", payload: ByteBuffer(string: "dead"))
+            keep(&connect.properties)
+            let fault = Disconnect(reasonCode: .implementationSpecificError)
+            #expect(try await late(.disconnect(fault), after: connect, broker, watcher).count == 1)
+        }
+    }
+
+    @Test("A delayed will of a session that was resumed is not published when the session ends at once [MQTT-3.1.3-9]")
+    func resumedAndEnded() async throws {
+        try await withBroker { broker in
+            let watcher = try await RawClient.connect(broker)
+            try await watcher.subscribe("will")
+            let first = try await RawClient.open(port: broker.port, version: .v5, staysWritable: true)
+            var connect = Connect(version: .v5, clientID: "same")
+            connect.will = Will(
+                topic: "will", payload: ByteBuffer(string: "over"), properties: .with { $0.willDelayInterval = 60 })
+            keep(&connect.properties)
+            try await first.handshake(connect)
+            let second = try await RawClient.connect(broker, "same", cleanStart: false, properties: keep)
+            try await second.disconnect(properties: .with { $0.sessionExpiryInterval = 0 })
+            while broker.statistics.connections > 1 { #expect(try await watcher.drain().isEmpty) }
+            #expect(try await watcher.drain().isEmpty)
+            try await first.cut()
+        }
+    }
+
     private func takenBack(_ version: ProtocolVersion, _ broker: Broker, _ watcher: RawClient) async throws -> Bool {
         var connect = Connect(version: version, cleanStart: false, clientID: "same")
         connect.will = Will(topic: "will", payload: ByteBuffer(string: "dead"))

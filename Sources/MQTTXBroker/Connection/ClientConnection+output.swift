@@ -195,7 +195,7 @@ extension ClientConnection {
         case .packet(.publish(let publish)) where publish.qos == .atMostOnce && session != nil:
             received(publish)
         case .packet(.disconnect(let disconnect)):
-            if disconnect.reasonCode != .disconnectWithWill { will = nil }
+            if disconnect.reasonCode == .success { will = nil }
             transport?.close()
         default:
             return
