@@ -8,12 +8,13 @@ import Testing
 @Suite("WebSocket handshakes", .timeLimit(.minutes(1)))
 struct WebSocketHandshakeTests {
     private static func request(
-        path: String = "/mqtt", subprotocol: String? = "mqtt", version: String = "13", more: String = ""
+        _ method: String = "GET", path: String = "/mqtt", subprotocol: String? = "mqtt", version: String = "13",
+        host: String = "Host: localhost\r\n", key: String = "dGhlIHNhbXBsZSBub25jZQ==", more: String = ""
     ) -> ByteBuffer {
         let line = subprotocol.map { "Sec-WebSocket-Protocol: \($0)\r\n" } ?? ""
         return ByteBuffer(
-            string: "GET \(path) HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: \(version)\r\n"
+            string: "\(method) \(path) HTTP/1.1\r\n\(host)Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                + "Sec-WebSocket-Key: \(key)\r\nSec-WebSocket-Version: \(version)\r\n"
                 + line + more + "\r\n")
     }
 
@@ -21,7 +22,10 @@ struct WebSocketHandshakeTests {
         (request(path: "/other"), "HTTP/1.1 404 Not Found\r\n"),
         (request(subprotocol: nil), "HTTP/1.1 400 Bad Request\r\n"),
         (request(subprotocol: "mqttv3"), "HTTP/1.1 400 Bad Request\r\n"),
-        (request(version: "8"), "HTTP/1.1 400 Bad Request\r\n"),
+        (request("POST"), "HTTP/1.1 405 Method Not Allowed\r\n"),
+        (request(host: ""), "HTTP/1.1 400 Bad Request\r\n"),
+        (request(key: "c2hvcnQ="), "HTTP/1.1 400 Bad Request\r\n"),
+        (request(key: "dGhlIHNhbXBsZSBub25jZ!=="), "HTTP/1.1 400 Bad Request\r\n"),
         (ByteBuffer(string: "GET /mqtt HTTP/1.1\r\nHost: localhost\r\n\r\n"), "HTTP/1.1 426 Upgrade Required\r\n"),
         (ByteBuffer(string: "\u{10}\u{0}garbage\r\n\r\n"), "HTTP/1.1 400 Bad Request\r\n"),
         (request(more: "Cookie: \(String(repeating: "x", count: 100_000))\r\n"), ""),
@@ -37,6 +41,31 @@ struct WebSocketHandshakeTests {
             let answer = String(buffer: try await exchange(request, with: listener.endpoint))
             #expect(answer.hasPrefix(status), "\(answer)")
             #expect(!answer.contains("101"))
+        }
+    }
+
+    @Test("a request for another version of WebSocket is told which one is spoken")
+    func otherVersion() async throws {
+        try await TestListener.with(.loopback(webSocket: WebSocketListenSettings())) { listener in
+            let answer = String(buffer: try await exchange(Self.request(version: "8"), with: listener.endpoint))
+            #expect(answer.hasPrefix("HTTP/1.1 426 Upgrade Required\r\n"))
+            #expect(answer.contains("\r\nSec-WebSocket-Version: 13\r\n"))
+        }
+    }
+
+    @Test("a server that closes its output says so in a frame, and goes on reading")
+    func outputClosed() async throws {
+        try await TestListener.with(.loopback(webSocket: WebSocketListenSettings())) { listener in
+            var bytes = Self.request()
+            bytes.writeBytes(WebSocketFrameTests.frame(2, [0xC0, 0x00]))
+            async let answer = exchange(bytes, with: listener.endpoint)
+            let server = try #require(await listener.accept())
+            guard case .opened? = await server.next(), case .received(.packet(.pingreq))? = await server.next() else {
+                Issue.record("the packet did not come")
+                return
+            }
+            try await server.channel.close(mode: .output)
+            #expect(try await Array(buffer: answer).suffix(4) == [0x88, 0x02, 0x03, 0xE8])
         }
     }
 

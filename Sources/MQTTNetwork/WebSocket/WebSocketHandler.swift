@@ -16,6 +16,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private let role: WebSocketFrameReader.Role
     private var reader: WebSocketFrameReader
     private var isCloseSent = false
+    /// Nothing is taken any more: both have said that they close, or the other side broke the rules.
+    private var isOver = false
     private var isFlushNeeded = false
 
     init(role: WebSocketFrameReader.Role) {
@@ -28,10 +30,11 @@ final class WebSocketHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         do throws(WebSocketViolation) {
-            while !isCloseSent, let event = try reader.next(&bytes) {
+            while !isOver, let event = try reader.next(&bytes) {
                 handle(event, context: context)
             }
         } catch {
+            isOver = true
             sendClose(error.closeCode, context: context)
             context.fireErrorCaught(error.error)
             context.close(promise: nil)
@@ -44,12 +47,13 @@ final class WebSocketHandler: ChannelDuplexHandler {
             context.fireChannelRead(wrapInboundOut(payload))
         case .ping(let payload):
             // A peer that pings and does not read its pongs must not fill our memory.
-            guard context.channel.isWritable else { return }
+            guard context.channel.isWritable, !isCloseSent else { return }
             write(payload, opcode: 10, context: context, promise: nil)
             isFlushNeeded = true
         case .pong:
             break
         case .close(let code):
+            isOver = true
             sendClose(code.flatMap { $0.mayBeSent ? $0 : .protocolError } ?? .normal, context: context)
             context.close(promise: nil)
         }
@@ -77,8 +81,10 @@ final class WebSocketHandler: ChannelDuplexHandler {
         }
     }
 
+    /// A close of the output alone says so too: what ends an MQTT connection from this side is no accident to the client.
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        if mode == .all { sendClose(.normal, context: context) }
+        if mode == .all { isOver = true }
+        if mode != .input { sendClose(.normal, context: context) }
         context.close(mode: mode, promise: promise)
     }
 

@@ -28,6 +28,7 @@ enum WebSocketServerHandshake {
     }
 
     fileprivate static let refuserName = "MQTT WebSocket refusal"
+    fileprivate static let version = "13"
 
     /// Why a request is not taken; nil when it is.
     fileprivate static func refusal(
@@ -35,13 +36,33 @@ enum WebSocketServerHandshake {
     ) -> (HTTPResponseStatus, String)? {
         let path = request.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false).first ?? ""
         if let wanted = settings.path, path != wanted { return (.notFound, "no such path") }
+        guard request.method == .GET else { return (.methodNotAllowed, "a WebSocket is asked for with GET") }
         guard request.headers[canonicalForm: "Upgrade"].contains(where: { $0.lowercased() == "websocket" }) else {
             return (.upgradeRequired, "MQTT over WebSocket is spoken here")
+        }
+        guard request.headers["Sec-WebSocket-Version"] == [version] else {
+            return (.upgradeRequired, "version \(version) of WebSocket is spoken here")
+        }
+        guard request.headers["Host"].count == 1, isKey(request.headers["Sec-WebSocket-Key"]) else {
+            return (.badRequest, "the WebSocket headers are malformed")
         }
         guard subprotocol(of: request) != nil else {
             return (.badRequest, "the subprotocol mqtt was not asked for [MQTT-6.0.0-3]")
         }
         return nil
+    }
+
+    /// Whether it is the one header with 16 bytes in Base64 that a client has to send (RFC 6455, section 4.2.1).
+    private static func isKey(_ values: [String]) -> Bool {
+        guard let key = values.first, values.count == 1, key.utf8.count == 24, key.hasSuffix("==") else { return false }
+        return key.utf8.dropLast(2).allSatisfy {
+            switch $0 {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "/"):
+                true
+            default: false
+            }
+        }
     }
 
     /// MQTT's subprotocol, or the name that clients from before 3.1.1 know it by where they offer no other.
@@ -118,7 +139,11 @@ private final class WebSocketRequestRefuser: ChannelInboundHandler, RemovableCha
         var headers: HTTPHeaders = ["Content-Type": "text/plain", "Connection": "close"]
         let body = ByteBuffer(string: reason + "\n")
         headers.add(name: "Content-Length", value: "\(body.readableBytes)")
-        if status == .upgradeRequired { headers.add(name: "Upgrade", value: "websocket") }
+        if status == .upgradeRequired {
+            headers.add(name: "Upgrade", value: "websocket")
+            headers.add(name: "Sec-WebSocket-Version", value: WebSocketServerHandshake.version)
+        }
+        if status == .methodNotAllowed { headers.add(name: "Allow", value: "GET") }
         let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
