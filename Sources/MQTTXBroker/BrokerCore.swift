@@ -187,7 +187,9 @@ final class BrokerCore: Sendable {
         guard let session = connection.session else { return }
         connection.session = nil
         counters.connections.count(-1)
-        let (waiters, isOver) = session.outbound.withLock { ($0.detach(connection), $0.isEnded) }
+        let (waiters, isOver, attachment) = session.outbound.withLock {
+            ($0.detach(connection), $0.isEnded, $0.attachments)
+        }
         for waiter in waiters ?? [] { waiter.releaseFromAnywhere(on: connection.loop) }
         let will = connection.will
         connection.will = nil
@@ -207,7 +209,7 @@ final class BrokerCore: Sendable {
             if let will { publish(will, from: session, on: connection.loop) }
             return
         }
-        departures.add(session, will: will, expiry: expiry, broker: self, loop: connection.loop)
+        departures.add(session, attachment, will: will, expiry: expiry, broker: self, loop: connection.loop)
     }
 
     /// Ends a session: its subscriptions, its messages and its will's delay.

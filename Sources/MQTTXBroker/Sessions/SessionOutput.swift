@@ -28,6 +28,8 @@ struct SessionOutput {
     private var isWakeUnderway = false
     /// The session ends with its present connection.
     var isTransient = false
+    /// How many connections have had the session.
+    private(set) var attachments: UInt64 = 0
     /// Over for good: nothing is taken any more.
     private(set) var isEnded = false
     /// What is entered in the account of all sessions.
@@ -294,13 +296,14 @@ struct SessionOutput {
     ///
     /// - Parameter isTransient: the session ends with the connection.
     /// - Returns: the one it had before, which is to be closed, and publishers to release; nil if the session has ended,
-    ///   or ends with the connection that it has now.
+    ///   or ends with the connection that it has now, or that is just leaving it.
     mutating func attach(
         _ connection: ClientConnection, version: ProtocolVersion, packetLimit: Int, receiveMaximum: Int,
         topicAliasMaximum: Int, isTransient: Bool
     ) -> (previous: ClientConnection?, released: [ClientConnection])? {
-        guard !isEnded, self.connection == nil || !self.isTransient else { return nil }
+        guard !isEnded, !self.isTransient else { return nil }
         self.isTransient = isTransient
+        attachments += 1
         let previous = self.connection
         self.connection = connection
         pending.connectionStarted(version: version, packetLimit: packetLimit, topicAliasMaximum: topicAliasMaximum)
