@@ -24,4 +24,27 @@ struct BrokerReloadTests {
         broker.terminate()
         #expect(await broker.status() == 0)
     }
+
+    @Test("A changed certificate file that can't be used is told, and the certificate from before stays")
+    func certificate() async throws {
+        try await withCertificates { files in
+            let broker = try RunningTool([
+                "broker", "--no-tcp", "--tls-port", "0", "--cert", files.file("server.pem"), "--key",
+                files.file("server.key"),
+            ])
+            let line = try #require(await broker.nextLine())
+            let port = try #require(line.firstMatch(of: /:([0-9]+) tls$/).map { String($0.1) })
+            func publishes() async throws -> Bool {
+                let options = ["-p", port, "--cafile", files.file("ca.pem"), "-t", "a", "-m", "x", "-q", "1"]
+                return try await Tool.run(["pub"] + options).status == 0
+            }
+            _ = try files.write("server.pem", "nonsense\n")
+            #expect(try await publishes())
+            let warning = await broker.errorLines.first { _ in true }
+            #expect(
+                warning?.hasPrefix("warning: ") == true && warning?.contains("server.pem") == true, "\(warning ?? "")")
+            broker.terminate()
+            #expect(await broker.status() == 0)
+        }
+    }
 }

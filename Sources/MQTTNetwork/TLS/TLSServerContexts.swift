@@ -31,7 +31,7 @@ final class TLSServerContexts: Sendable {
                 state.context = try config.makeServerContext(for: transport)
                 logger?.info("TLS certificate loaded anew", metadata: ["files": "\(config.files)"])
             } catch {
-                logger?.error("changed TLS files can't be used, the old ones stay", metadata: ["reason": "\(error)"])
+                logger?.warning("changed TLS files can't be used, the old ones stay", metadata: ["reason": "\(error)"])
             }
             // Kept in case of failure too: the next try is when the files change again.
             state.stamps = stamps

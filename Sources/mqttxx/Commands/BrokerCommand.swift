@@ -40,7 +40,7 @@ struct BrokerCommand: AsyncParsableCommand {
         var config = BrokerConfig(listeners: try listeners.listeners())
         try access.apply(to: &config)
         limits.apply(to: &config)
-        if debug { config.logger = ConsoleLogHandler.logger(isDebugging: true) }
+        config.logger = ConsoleLogHandler.brokerLogger(isDebugging: debug)
         let hangups = await UnixSignalsSequence(trapping: .sighup)
         let broker = try await Broker.start(config)
         do {

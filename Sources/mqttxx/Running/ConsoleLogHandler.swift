@@ -1,6 +1,6 @@
 import Logging
 
-/// Log messages as lines on standard error, for `--debug`.
+/// Log messages as lines on standard error.
 struct ConsoleLogHandler: LogHandler {
     var logLevel: Logger.Level = .debug
     var metadata: Logger.Metadata = [:]
@@ -33,5 +33,10 @@ struct ConsoleLogHandler: LogHandler {
         Logger(label: "mqttxx") { _ -> any LogHandler in
             isDebugging ? ConsoleLogHandler() : SwiftLogNoOpLogHandler()
         }
+    }
+
+    /// Of a broker, whose warnings nobody else says.
+    static func brokerLogger(isDebugging: Bool) -> Logger {
+        Logger(label: "mqttxx") { _ in ConsoleLogHandler(logLevel: isDebugging ? .debug : .warning) }
     }
 }
