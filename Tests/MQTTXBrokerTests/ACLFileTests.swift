@@ -80,4 +80,14 @@ struct ACLFileTests {
         #expect(!file.maySubscribe("home/safe", by: ann) && !file.maySubscribe("state/ann", by: ann))
         #expect(file.maySubscribe("state/+", by: ann))
     }
+
+    @Test("User names that look alike but differ in bytes are two users")
+    func noNormalization() throws {
+        let rules = try ACLFile(contents: "user caf\u{E9}\ntopic a\nuser cafe\u{301}\ntopic b\n")
+        let composed = ClientIdentity(clientID: "c", username: "caf\u{E9}")
+        let decomposed = ClientIdentity(clientID: "c", username: "cafe\u{301}")
+        #expect(composed != decomposed)
+        #expect(rules.mayPublish("a", by: composed) && !rules.mayPublish("b", by: composed))
+        #expect(rules.mayPublish("b", by: decomposed) && !rules.mayPublish("a", by: decomposed))
+    }
 }

@@ -41,6 +41,17 @@ struct AccessTests {
         }
     }
 
+    @Test("A user name is that of the password file byte for byte")
+    func noNormalization() async throws {
+        let contents = "caf\u{E9}:\(Self.pbkdf2Entry)\n"
+        try await withBroker({ $0.authenticator = try PasswordFile(contents: contents) }) { broker in
+            _ = try await RawClient.connect(broker, username: "caf\u{E9}", password: "secret")
+            await #expect(throws: RawClientError.refused(.badUserNameOrPassword)) {
+                try await RawClient.connect(broker, username: "cafe\u{301}", password: "secret")
+            }
+        }
+    }
+
     @Test("A password file that can't be used is an error that names the line")
     func badFile() {
         #expect(throws: MQTTXError.self) { try PasswordFile(contents: "user:plaintext") }

@@ -78,6 +78,10 @@ struct RevocationTests {
             #expect(!bob.isPresent)
             #expect(try await bob.client.drain().isEmpty)
             try await bob.client.disconnect()
+            try await connect("caf\u{E9}").client.disconnect()
+            let lookalike = try await connect("cafe\u{301}")
+            #expect(!lookalike.isPresent)
+            try await lookalike.client.disconnect()
             #expect(try await !connect(nil).isPresent)
         }
     }

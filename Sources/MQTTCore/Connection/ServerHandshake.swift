@@ -139,7 +139,7 @@ package struct ServerHandshake: Sendable {
         return .send(.auth(Auth(reasonCode: .continueAuthentication, properties: authProperties(data))))
     }
 
-    /// The client is who it says. `identity` replaces its user name.
+    /// The client is who it says. `identity` replaces its user name; a re-authentication as somebody else fails.
     package mutating func succeeded(data: ByteBuffer? = nil, identity: String? = nil) -> Action {
         switch stage {
         case .authenticating(let connect), .exchanging(let connect, _):
@@ -150,6 +150,8 @@ package struct ServerHandshake: Sendable {
             self.admission?.will = nil
             return .admit(admission)
         case .reauthenticating:
+            // Session and rights are those of whom the connection began with.
+            if let identity, admission?.username?.hasSameBytes(as: identity) != true { return failed(.notAuthorized) }
             stage = .connected
             return .send(.auth(Auth(reasonCode: .success, properties: authProperties(data))))
         default:

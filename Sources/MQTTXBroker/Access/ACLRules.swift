@@ -15,17 +15,16 @@ struct ACLRules: Sendable {
     }
 
     private var anonymous: [Rule] = []
-    private var users: [String: [Rule]] = [:]
+    private var users: [UTF8Key: [Rule]] = [:]
     private var patterns: [Rule] = []
 
     init(_ contents: String, name: String) throws(MQTTXError) {
-        var user: String?
+        var user: UTF8Key?
         for (number, text) in AccessFile.lines(contents) {
             let (keyword, rest) = Self.cut(text)
             switch keyword {
             case "user" where !rest.isEmpty:
-                user = rest
-                users[rest] = users[rest] ?? []
+                user = UTF8Key(rest)
             case "topic", "pattern":
                 guard let rule = Self.rule(rest) else {
                     throw MQTTXError(
@@ -48,7 +47,7 @@ struct ACLRules: Sendable {
     /// What holds for a client: the rules of its own, and behind them the patterns, filled in. The first group that
     /// knows a topic decides.
     func groups(for client: ClientIdentity) -> [[Rule]] {
-        let own = client.username.map { users[$0] ?? [] } ?? anonymous
+        let own = client.username.map { users[UTF8Key($0)] ?? [] } ?? anonymous
         // Such a name would widen the patterns.
         let isDangerous = [client.clientID, client.username ?? ""].contains { name in
             name.utf8.contains { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }

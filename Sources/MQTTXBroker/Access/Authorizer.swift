@@ -28,4 +28,11 @@ public struct ClientIdentity: Sendable, Hashable {
         self.clientID = clientID
         self.username = username
     }
+
+    /// Equality of the bytes: names that look the same are two clients.
+    public static func == (lhs: Self, rhs: Self) -> Bool {
+        UTF8Key(lhs.clientID) == UTF8Key(rhs.clientID) && lhs.isSameUser(as: rhs)
+    }
+
+    func isSameUser(as other: Self) -> Bool { username.map(UTF8Key.init) == other.username.map(UTF8Key.init) }
 }

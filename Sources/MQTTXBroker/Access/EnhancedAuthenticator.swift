@@ -18,7 +18,8 @@ public protocol EnhancedAuthentication: Sendable {
 public enum EnhancedAuthenticationStep: Sendable, Hashable {
     /// Send this and wait for more.
     case challenge([UInt8])
-    /// Let in as `identity`; `data` goes into the CONNACK, or the last AUTH.
+    /// Let in as `identity`; `data` goes into the CONNACK, or the last AUTH. Who authenticates anew as another identity is
+    /// disconnected: session and rights are those of the first.
     case accepted(identity: String?, data: [UInt8]? = nil)
     /// Refused.
     case refused(ReasonCode = .notAuthorized, reason: String? = nil)

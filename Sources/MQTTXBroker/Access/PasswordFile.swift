@@ -9,7 +9,7 @@ import Synchronization
 /// ```
 public final class PasswordFile: Authenticator {
     private let path: String?
-    private let entries: Mutex<[String: PasswordHash]>
+    private let entries: Mutex<[UTF8Key: PasswordHash]>
     /// More rounds than this in a file are a mistake, or an attempt to stall.
     static let maximumIterations = 10_000_000
 
@@ -40,15 +40,15 @@ public final class PasswordFile: Authenticator {
         guard let username = attempt.username, let password = attempt.password, !password.isEmpty else {
             return .refused()
         }
-        let known = entries.withLock { $0[username] }
+        let known = entries.withLock { $0[UTF8Key(username)] }
         // An unknown user costs as much time as a known one.
         let hash = known ?? PasswordHash.placeholder
         let isRight = await hash.matchesOnThread(password)
         return known != nil && isRight ? .accepted() : .refused()
     }
 
-    private static func parse(_ contents: String, name: String) throws(MQTTXError) -> [String: PasswordHash] {
-        var entries: [String: PasswordHash] = [:]
+    private static func parse(_ contents: String, name: String) throws(MQTTXError) -> [UTF8Key: PasswordHash] {
+        var entries: [UTF8Key: PasswordHash] = [:]
         for (number, text) in AccessFile.lines(contents) {
             guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")), colon > text.startIndex else {
                 throw MQTTXError(.authenticationFailed, "\(name), line \(number): no user name before a colon")
@@ -56,7 +56,7 @@ public final class PasswordFile: Authenticator {
             guard let hash = PasswordHash(String(text[text.utf8.index(after: colon)...])) else {
                 throw MQTTXError(.authenticationFailed, "\(name), line \(number): the hash is of no known kind")
             }
-            entries[String(text[..<colon])] = hash
+            entries[UTF8Key(String(text[..<colon]))] = hash
         }
         return entries
     }

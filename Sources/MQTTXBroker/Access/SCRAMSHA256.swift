@@ -75,8 +75,11 @@ struct SCRAMExchange: EnhancedAuthentication {
         guard let name = fields["n"], let clientNonce = fields["r"], !clientNonce.isEmpty else {
             return end("no user name or nonce")
         }
-        let user = name.replacingOccurrences(of: "=2C", with: ",").replacingOccurrences(of: "=3D", with: "=")
-        let credential = users[user]
+        var user = name.replacingOccurrences(of: "=2C", with: ",").replacingOccurrences(of: "=3D", with: "=")
+        let known = users.index(forKey: user).map { users[$0] }
+        let credential = known?.value
+        // Whoever may spell the name in another way has the name that is known here.
+        if let known { user = known.key }
         // An unknown user is told no sooner than one with a wrong password; its salt stays the same.
         let salt = credential?.salt ?? Array(SHA256.hash(data: Array(user.utf8)).prefix(16))
         let nonce = clientNonce + serverNonce

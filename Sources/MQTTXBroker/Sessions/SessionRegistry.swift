@@ -15,7 +15,7 @@ final class SessionRegistry: Sendable {
         let clientID = UTF8Key(identity.clientID)
         return sessions.withLock { sessions in
             let known = sessions[clientID]
-            if let known, !cleanStart, known.identity.username == identity.username { return (known, true, nil) }
+            if let known, !cleanStart, known.identity.isSameUser(as: identity) { return (known, true, nil) }
             if known == nil, sessions.count >= maximum { return nil }
             let session = Session(of: identity, limits: limits)
             sessions[clientID] = session

@@ -187,10 +187,10 @@ struct ServerHandshakeTests {
         #expect(connected.failed(.notAuthorized) == .refuse(.disconnect(Disconnect(reasonCode: .notAuthorized))))
     }
 
-    private func reauthenticating() throws -> ServerHandshake {
+    private func reauthenticating(as identity: String? = nil) throws -> ServerHandshake {
         var handshake = handshake()
         _ = handshake.received(connect { $0.properties.authenticationMethod = "SCRAM" })
-        guard case .admit = handshake.succeeded() else { throw Unexpected() }
+        guard case .admit = handshake.succeeded(identity: identity) else { throw Unexpected() }
         _ = handshake.acknowledge(sessionPresent: false)
         #expect(
             handshake.received(auth(.reAuthenticate, "x")) == .exchange(data: ByteBuffer(string: "x"), isFirst: true))
@@ -205,6 +205,20 @@ struct ServerHandshakeTests {
         #expect(handshake.received(auth(.continueAuthentication)) == .exchange(data: nil, isFirst: false))
         #expect(handshake.succeeded() == .send(.auth(auth(.success))))
         #expect(handshake.received(auth(.reAuthenticate)) == .exchange(data: nil, isFirst: true))
+    }
+
+    @Test("Who authenticates anew as somebody else is disconnected; session and rights are those of the first")
+    func otherIdentity() throws {
+        for identity in [nil, "one"] {
+            var same = try reauthenticating(as: "one")
+            #expect(same.succeeded(identity: identity) == .send(.auth(auth(.success))))
+        }
+        for (first, second) in [("one", "two"), ("caf\u{E9}", "cafe\u{301}"), (nil, "two")] {
+            var other = try reauthenticating(as: first)
+            #expect(
+                other.succeeded(identity: second) == .refuse(.disconnect(Disconnect(reasonCode: .notAuthorized))))
+            #expect(!other.isConnected)
+        }
     }
 
     @Test("AUTH out of turn, of another method, or without one at CONNECT is a protocol error [MQTT-4.12.0-6]")
