@@ -200,18 +200,37 @@ struct PublishTests {
         }
     }
 
-    @Test("A message larger than the client takes is left out without a word [MQTT-3.1.2-24, -25]")
+    @Test("A message larger than the client takes is left out, and counts as sent [MQTT-3.1.2-24, -25]")
     func maximumPacketSize() async throws {
         try await withBroker { broker in
-            let subscriber = try await RawClient.connect(broker) { $0.maximumPacketSize = 60 }
+            func connect(_ size: UInt32?, cleanStart: Bool = false) async throws -> RawClient {
+                try await RawClient.connect(broker, "s", cleanStart: cleanStart) {
+                    $0.maximumPacketSize = size
+                    $0.sessionExpiryInterval = 100
+                    // What counts as unsent would leave no room for anything else.
+                    $0.receiveMaximum = 1
+                }
+            }
+            let large = String(repeating: "x", count: 100)
+            let subscriber = try await connect(60, cleanStart: true)
             try await subscriber.subscribe("t")
             let publisher = try await RawClient.connect(broker)
-            for qos in QoS.allCases {
-                try await publisher.publish("t", String(repeating: "x", count: 100), qos: qos)
-            }
+            for qos in QoS.allCases { try await publisher.publish("t", large, qos: qos) }
             try await publisher.publish("t", "small", qos: .atLeastOnce)
-            #expect(try await subscriber.message().text == "small")
+            let small = try await subscriber.message()
+            #expect(small.text == "small")
             #expect(broker.statistics.messagesDropped == 3)
+            try await subscriber.send(.puback(Acknowledgement(packetID: small.packetID)))
+            try await subscriber.cut()
+            // Sent to one that takes it, and not acknowledged; the next takes less.
+            let generous = try await connect(nil)
+            #expect(try await generous.drain().isEmpty)
+            try await publisher.publish("t", large, qos: .exactlyOnce)
+            #expect(try await generous.message().text == large)
+            try await publisher.publish("t", large, qos: .atLeastOnce)
+            try await publisher.publish("t", "queued", qos: .atLeastOnce)
+            try await generous.cut()
+            #expect(try await connect(60).message().text == "queued")
         }
     }
 

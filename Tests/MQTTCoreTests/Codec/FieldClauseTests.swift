@@ -220,4 +220,15 @@ struct FieldClauseTests {
             }
         }
     }
+
+    @Test("A SUBACK of 3.1.1 says 0x80 for every refusal, and no reserved code is sent or taken [MQTT311-3.9.3-2]")
+    func subscriptionCodes() throws {
+        for code in UInt8.min ... .max {
+            let isRead = (try? decoded([ByteBuffer(bytes: [0x90, 3, 0, 1, code])], .client, .v3_1_1)) != nil
+            #expect(isRead == [0, 1, 2, 0x80].contains(code), "\(code)")
+            guard let known = ReasonCode(rawValue: code) else { continue }
+            let bytes = try? encoded(.suback(SubAck(packetID: 1, reasonCodes: [known])), .v3_1_1)
+            #expect((bytes?.getInteger(at: 4, as: UInt8.self) ?? 0x80) == (code < 3 ? code : 0x80), "\(known)")
+        }
+    }
 }
