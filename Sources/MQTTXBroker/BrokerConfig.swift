@@ -73,6 +73,9 @@ public struct BrokerConfig: Sendable {
     /// The memory that the wills of all clients may take, roughly, in bytes: of those that are connected, and those that
     /// wait for their delay. A CONNECT with one more is refused, with 0x97 in MQTT 5.0 and 0x03 in 3.1.1.
     public var maximumWillBytes = 256 << 20
+    /// The memory that packets of all clients may take which have not wholly arrived, in bytes. The connection that needs
+    /// more ends, with 0x97 in MQTT 5.0.
+    public var maximumPartialBytes = 1 << 30
     /// How long a client may take from connecting to the end of its authentication.
     public var connectTimeout: Duration = .seconds(10)
     /// How long a subscriber may take nothing before it stops holding back those who publish to it.

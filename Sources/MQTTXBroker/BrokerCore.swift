@@ -17,6 +17,8 @@ final class BrokerCore: Sendable {
     let limits: SessionLimits
     /// What the wills of all clients take.
     let wills: MemoryAccount
+    /// What packets of all clients take that have not wholly arrived.
+    let partials: MemoryAccount
 
     private struct State {
         var isStopping = false
@@ -50,6 +52,7 @@ final class BrokerCore: Sendable {
             maximumInflight: min(65_535, max(1, config.maximumInflight)), dropsOldest: config.dropPolicy == .oldest,
             account: MemoryAccount(limit: config.maximumTotalQueuedBytes))
         wills = MemoryAccount(limit: config.maximumWillBytes)
+        partials = MemoryAccount(limit: config.maximumPartialBytes)
         retained = RetainedStore(
             maximumCount: config.maximumRetainedMessages, maximumBytes: config.maximumRetainedBytes)
         deniedFilters = Set(config.deniedFilters.map(UTF8Key.init))

@@ -179,6 +179,42 @@ struct BoundsTests {
         }
     }
 
+    @Test("Packets of all clients that have not wholly arrived are bounded, and what is gone or complete makes room")
+    func partials() async throws {
+        try await withBroker({ $0.maximumPartialBytes = 1 << 20 }) { broker in
+            let size = 600_000
+            /// Sends so much of a PUBLISH with a payload of that size, and waits until the broker has read it.
+            func send(_ client: RawClient, from start: Int = 0, to end: Int? = nil) async throws {
+                var packet = ByteBuffer()
+                let publish = Publish(topic: "t", payload: ByteBuffer(repeating: UInt8(ascii: "x"), count: size))
+                try PacketEncoder(version: client.version).encode(.publish(publish), into: &packet)
+                let part = try #require(packet.getSlice(at: start, length: (end ?? packet.readableBytes) - start))
+                let before = broker.statistics.bytesReceived
+                try await client.send(bytes: part)
+                while broker.statistics.bytesReceived < before + part.readableBytes { await Task.yield() }
+            }
+            let subscriber = try await RawClient.connect(broker)
+            try await subscriber.subscribe("t")
+            let first = try await RawClient.connect(broker, version: .v3_1_1)
+            let second = try await RawClient.connect(broker)
+            try await send(first, to: 500_000)
+            try await send(second, to: 500_000)
+            for version in ProtocolVersion.allCases {
+                let client = try await RawClient.connect(broker, version: version)
+                try await send(client, to: 100_000)
+                #expect(try await client.closed() == (version == .v5 ? .quotaExceeded : nil))
+            }
+            try await send(first, from: 500_000)
+            #expect(try await subscriber.message().payload.readableBytes == size)
+            try await send(first, to: 500_000)
+            try await second.cut()
+            let third = try await RawClient.connect(broker)
+            try await send(third, to: 500_000)
+            try await send(third, from: 500_000)
+            #expect(try await subscriber.message().payload.readableBytes == size)
+        }
+    }
+
     @Test("Subscriptions of all clients together are bounded by the memory they take")
     func subscriptions() async throws {
         try await withBroker({ $0.maximumSubscriptionBytes = 4 << 20 }) { broker in

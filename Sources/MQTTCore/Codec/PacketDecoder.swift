@@ -39,6 +39,9 @@ public struct PacketDecoder: Sendable {
     private var bytesToSkip = 0
     private var failure: MQTTXError?
 
+    /// Bytes kept of a packet that began in a buffer used up since.
+    package var partialBytes: Int { assembly.readableBytes }
+
     /// A decoder for one connection.
     ///
     /// - Parameters:

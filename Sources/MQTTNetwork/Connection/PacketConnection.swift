@@ -52,6 +52,9 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     /// Bytes read since the connection opened.
     package var bytesRead: UInt64 { readTotal }
 
+    /// Bytes kept of a packet that has not wholly arrived, beside the last read buffer.
+    package var partialBytes: Int { decoder.partialBytes }
+
     /// The memory of the read buffer whose packets are being handed over, in bytes: what a message of it holds.
     package var readCapacity: Int { lastCapacity }
 

@@ -208,7 +208,7 @@ extension ClientConnection {
     func finish(_ packet: Packet?, takesRest: Bool = false) {
         guard stage != .closing, stage != .closed, let transport else { return }
         // Those that came in the same read, before what ends the connection.
-        if !pubacks.isEmpty { settlePubacks() }
+        if !pubacks.isEmpty { _ = settlePubacks() }
         stage = .closing
         if !takesRest {
             transport.stopReceiving()

@@ -111,13 +111,17 @@ extension ClientConnection {
     // MARK: Acknowledgements of what the session sent
 
     /// All that came in one read, with one look into the session.
-    func settlePubacks() {
-        guard let session else { return pubacks.removeAll() }
-        session.outbound.withLock { output in
-            for id in pubacks { output.puback(id) }
-        }
-        pubacks.removeAll(keepingCapacity: pubacks.count < 256)
+    ///
+    /// - Returns: false if one of them is for a message that awaits another acknowledgement.
+    func settlePubacks() -> Bool {
+        defer { pubacks.removeAll(keepingCapacity: pubacks.count < 256) }
+        guard let session else { return true }
         wake()
+        return session.outbound.withLock { output in pubacks.allSatisfy { output.puback($0) } }
+    }
+
+    func violation(by acknowledgement: PacketType) {
+        violation("a \(acknowledgement) for a message that awaits another acknowledgement")
     }
 
     func received(pubrec: Acknowledgement) {
@@ -125,12 +129,15 @@ extension ClientConnection {
         let isKnown = session.outbound.withLock {
             $0.pubrec(pubrec.packetID, isError: pubrec.reasonCode.isError)
         }
+        guard let isKnown else { return violation(by: .pubrec) }
         if pubrec.reasonCode.isError { return wake() }
         acknowledge(.pubrel, pubrec.packetID, isKnown ? .success : .packetIdentifierNotFound)
     }
 
     func received(pubcomp: Acknowledgement) {
-        session?.outbound.withLock { $0.pubcomp(pubcomp.packetID) }
+        guard session?.outbound.withLock({ $0.pubcomp(pubcomp.packetID) }) != false else {
+            return violation(by: .pubcomp)
+        }
         wake()
     }
 

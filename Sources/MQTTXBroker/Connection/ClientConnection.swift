@@ -58,6 +58,8 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
     var openExactlyOnce: Set<UInt16> = []
     var isWatchingStall = false
     private var bytesCounted: UInt64 = 0
+    /// What is entered in the account of all clients for a packet that has not wholly arrived.
+    private var partialBytes = 0
     private var lastReadAt = ContinuousClock.now
 
     // The topic published to last, and where it leads.
@@ -114,7 +116,8 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
     }
 
     func readCompleted(_ connection: PacketConnection) {
-        if !pubacks.isEmpty { settlePubacks() }
+        if !pubacks.isEmpty, !settlePubacks() { violation(by: .puback) }
+        takeStock(of: connection)
         if watch != nil { lastReadAt = .now }
         countBytes(connection)
         loop.readEnded()
@@ -148,10 +151,24 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
         log("connection closed", ending ?? error.map { NetworkFailure.words(for: $0) } ?? "the client closed it")
         broker.closed(self)
         broker.leave(self)
+        broker.partials.add(-partialBytes)
+        partialBytes = 0
         transport = nil
         parked = ParkedPackets()
         output = ByteBuffer()
         outputBehindMessages = ByteBuffer()
+    }
+
+    /// What the client has begun to send and not finished counts with that of all others.
+    private func takeStock(of connection: PacketConnection) {
+        let bytes = connection.partialBytes
+        guard bytes != partialBytes else { return }
+        let room = bytes - partialBytes
+        guard room < 0 || broker.partials.hasRoom(for: room) else {
+            return close(with: .quotaExceeded, reason: "too much has begun to arrive from all clients together")
+        }
+        broker.partials.add(room)
+        partialBytes = bytes
     }
 
     private func countBytes(_ connection: PacketConnection) {

@@ -275,16 +275,23 @@ struct SessionOutput {
 
     // MARK: Acknowledgements from the client
 
-    mutating func puback(_ id: UInt16) {
-        if flight.complete(id, from: .awaitingPuback) { acknowledged() }
+    /// - Returns: false for a violation: the message with this identifier awaits another acknowledgement. One that nothing
+    ///   is in flight for is merely late.
+    mutating func puback(_ id: UInt16) -> Bool { complete(id, from: .awaitingPuback) }
+
+    /// - Returns: false for a violation, as for ``puback(_:)``.
+    mutating func pubcomp(_ id: UInt16) -> Bool { complete(id, from: .awaitingPubcomp) }
+
+    private mutating func complete(_ id: UInt16, from stage: DeliveryFlight.Stage) -> Bool {
+        guard flight.complete(id, from: stage) else { return flight.stage(of: id) == .free }
+        acknowledged()
+        return true
     }
 
-    mutating func pubcomp(_ id: UInt16) {
-        if flight.complete(id, from: .awaitingPubcomp) { acknowledged() }
-    }
-
-    /// - Returns: whether there is such a message, so that a PUBREL is to be sent unless the PUBREC is an error.
-    mutating func pubrec(_ id: UInt16, isError: Bool) -> Bool {
+    /// - Returns: whether there is such a message, so that a PUBREL is to be sent unless the PUBREC is an error; nil for
+    ///   a violation, as for ``puback(_:)``.
+    mutating func pubrec(_ id: UInt16, isError: Bool) -> Bool? {
+        guard flight.stage(of: id) != .awaitingPuback else { return nil }
         // One that comes again, or of a message never sent, is no progress: it would hold publishers for ever.
         if flight.stage(of: id) == .awaitingPubrec { acknowledged() }
         return isError ? flight.complete(id, from: .awaitingPubrec) : flight.received(id)

@@ -67,6 +67,9 @@ struct LimitOptions: ParsableArguments {
     @Option(help: "Memory for the wills of all clients, in bytes. (default: 256 MiB)")
     var maxWillBytes: CountArgument?
 
+    @Option(help: "Memory for packets that have not wholly arrived, in bytes. (default: 1 GiB)")
+    var maxPartialBytes: CountArgument?
+
     @Option(help: "Seconds a client may take to say who it is. (default: 10)")
     var connectTimeout: SecondsArgument?
 
@@ -131,6 +134,7 @@ struct LimitOptions: ParsableArguments {
         set(&config.maximumRetainedMessages, maxRetained?.count)
         set(&config.maximumRetainedBytes, maxRetainedBytes?.count)
         set(&config.maximumWillBytes, maxWillBytes?.count)
+        set(&config.maximumPartialBytes, maxPartialBytes?.count)
         set(&config.connectTimeout, connectTimeout?.duration)
         set(&config.stallTimeout, stallTimeout?.duration)
         config.isRetainAvailable = !noRetain

@@ -119,6 +119,31 @@ struct DeliveryClauseTests {
         }
     }
 
+    @Test(
+        "An acknowledgement of another kind than the message awaits is a violation; a late one is not [MQTT-4.13.1-1, MQTT311-4.8.0-1]",
+        arguments: ProtocolVersion.allCases)
+    func wrongAcknowledgement(version: ProtocolVersion) async throws {
+        typealias Answer = (Acknowledgement) -> Packet
+        let wrong: [(QoS, [Answer])] = [
+            (.atLeastOnce, [Packet.pubrec]), (.atLeastOnce, [Packet.pubcomp]), (.exactlyOnce, [Packet.puback]),
+            (.exactlyOnce, [Packet.pubcomp]), (.exactlyOnce, [Packet.pubrec, Packet.puback]),
+        ]
+        try await withBroker { broker in
+            let publisher = try await RawClient.connect(broker, version: version)
+            for (qos, answers) in wrong {
+                let client = try await RawClient.connect(broker, version: version)
+                try await client.subscribe("t", .init(qos: qos))
+                try await publisher.publish("t", qos: qos)
+                let id = try await client.message().packetID
+                for answer in answers { try await client.send(answer(Acknowledgement(packetID: id))) }
+                #expect(try await client.closed() == (version == .v5 ? .protocolError : nil))
+            }
+            let client = try await RawClient.connect(broker, version: version)
+            for late in [Packet.puback, Packet.pubcomp] as [Answer] { try await client.send(late(.init(packetID: 7))) }
+            #expect(try await client.drain().isEmpty)
+        }
+    }
+
     @Test("What the client refuses counts as acknowledged and is not sent again [MQTT-4.4.0-2]")
     func refusedByClient() async throws {
         try await withBroker { broker in
