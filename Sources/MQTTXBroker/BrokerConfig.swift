@@ -66,7 +66,8 @@ public struct BrokerConfig: Sendable {
     public var maximumWildcardLevels = 10_000
     /// The memory that the subscriptions of all sessions may take, roughly, in bytes; long and deep filters take more.
     public var maximumSubscriptionBytes = 1 << 30
-    /// Retained messages of all topics.
+    /// Retained messages of all topics. One more is refused with 0x97 at QoS 1 and 2 of MQTT 5.0; otherwise it goes to those
+    /// who have subscribed, and is not retained.
     public var maximumRetainedMessages = 1_000_000
     /// The memory that they and the levels of their topics may take, roughly, in bytes.
     public var maximumRetainedBytes = 1 << 30

@@ -245,4 +245,28 @@ struct BoundsTests {
             #expect(try await store(kept) != .quotaExceeded)
         }
     }
+
+    @Test(
+        "A message that can't be retained is refused where the client can be told, and otherwise goes to those who are there"
+    )
+    func unretained() async throws {
+        try await withBroker({ $0.maximumRetainedMessages = 1 }) { broker in
+            let subscriber = try await RawClient.connect(broker)
+            try await subscriber.subscribe("#", .init(qos: .atLeastOnce))
+            let new = try await RawClient.connect(broker)
+            let old = try await RawClient.connect(broker, version: .v3_1_1)
+            #expect(try await new.publish("kept", "1", qos: .atLeastOnce, retain: true) == .success)
+            #expect(try await new.publish("a", "refused", qos: .atLeastOnce, retain: true) == .quotaExceeded)
+            try await new.publish("b", "2", retain: true)
+            _ = try await new.drain()
+            try await old.publish("c", "3", qos: .atLeastOnce, retain: true)
+            var texts: [String] = []
+            for _ in 0..<3 { texts.append(try await subscriber.message().text) }
+            #expect(texts == ["1", "2", "3"])
+            let late = try await RawClient.connect(broker)
+            try await late.subscribe("#")
+            #expect(try await late.message().topic == "kept")
+            #expect(try await late.drain().isEmpty)
+        }
+    }
 }

@@ -101,7 +101,11 @@ extension ClientConnection {
         }
         let content = MessageContent(topic: publish.topic, payload: publish.payload, properties: publish.properties)
         var publication = Publication(content, qos: publish.qos, retain: publish.retain, origin: session)
-        if publish.retain, !broker.retained.store(publication.message()) { return .quotaExceeded }
+        if publish.retain, !broker.retained.store(publication.message()) {
+            log("message not retained", "there is no room for another")
+            // Who can't be told would take it for delivered: so it is, to those who are there.
+            if isV5, publish.qos > .atMostOnce { return .quotaExceeded }
+        }
         guard !lastRoute.isEmpty else { return .noMatchingSubscribers }
         holds += broker.deliver(
             &publication, along: lastRoute, on: loop, publisher: stage == .connected ? self : nil)
