@@ -30,8 +30,8 @@ public struct BrokerConfig: Sendable {
     /// The highest QoS taken and granted; announced in MQTT 5.0. A message with a higher one ends the connection, with
     /// 0x9B in MQTT 5.0 and without a word in 3.1.1, which has none; a will with a higher one is refused with the CONNECT.
     public var maximumQoS: QoS = .exactlyOnce
-    /// Connections at one time, on all listeners together. One more is refused, with 0x97 in MQTT 5.0 and 0x03 in 3.1.1; of
-    /// very many more at once, most are closed without an answer. A listener has no more in their TLS and WebSocket
+    /// Connections at one time, on all listeners together. One more is refused, with 0x97 in MQTT 5.0 and 0x03 in 3.1.1,
+    /// unless its client is connected already, and takes its own place; of very many more at once, most are closed without an answer. A listener has no more in their TLS and WebSocket
     /// handshakes either.
     public var maximumConnections = 100_000
     /// Sessions at one time, connected or not.

@@ -121,6 +121,14 @@ final class BrokerCore: Sendable {
         }
     }
 
+    /// It takes the place of another, which is about to close.
+    private func promote(_ connection: ClientConnection) {
+        state.withLock { state in
+            connection.isSurplus = false
+            state.surplus -= 1
+        }
+    }
+
     func closed(_ connection: ClientConnection) {
         state.withLock { state in
             let removed = state.connections.removeValue(forKey: ObjectIdentifier(connection))
@@ -136,9 +144,10 @@ final class BrokerCore: Sendable {
         }
     }
 
-    /// Why a CONNECT is refused, whatever it says.
-    func refusal(of connection: ClientConnection) -> (code: ReasonCode, reason: String?)? {
-        if connection.isSurplus { return (.quotaExceeded, "too many connections") }
+    /// Why a CONNECT is refused, whoever the client is.
+    func refusal(of connection: ClientConnection, _ clientID: String) -> (code: ReasonCode, reason: String?)? {
+        // A client whose last connection the network has forgotten takes its own place.
+        if connection.isSurplus, !sessions.isConnected(clientID) { return (.quotaExceeded, "too many connections") }
         return state.withLock { $0.refusal }.map { ($0, nil) }
     }
 
@@ -177,6 +186,7 @@ final class BrokerCore: Sendable {
             departures.cancel(session)
             session.inbound.withLock { $0.connectionStarted(sessionPresent: isResumed) }
             connection.session = session
+            if connection.isSurplus { promote(connection) }
             counters.connectionsAccepted.count()
             counters.connections.count()
             for waiter in attached.released { waiter.releaseFromAnywhere(on: connection.loop) }

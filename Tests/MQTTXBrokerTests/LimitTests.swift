@@ -190,6 +190,23 @@ struct LimitTests {
         }
     }
 
+    @Test("A client whose last connection is still there takes its own place, and no other's")
+    func ownPlace() async throws {
+        try await withBroker({ $0.maximumConnections = 1 }) { broker in
+            var last = try await RawClient.connect(broker, "a")
+            // More often than there is room for those that are refused.
+            for _ in 0..<40 {
+                let next = try await RawClient.connect(broker, "a")
+                #expect(try await last.closed() == .sessionTakenOver)
+                last = next
+            }
+            await #expect(throws: RawClientError.refused(.quotaExceeded)) { try await RawClient.connect(broker, "b") }
+            try await last.disconnect()
+            let connect = Connect(version: .v5, clientID: "b")
+            while try await RawClient.open(broker).handshake(connect).reasonCode == .quotaExceeded {}
+        }
+    }
+
     @Test("Connections too many that say nothing are few, and soon gone")
     func silentSurplus() async throws {
         try await withBroker({ $0.maximumConnections = 1 }) { broker in

@@ -193,7 +193,7 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
             encoder = PacketEncoder(version: connect.version)
             // A refusal has to fit as well (MQTT-3.1.2-24).
             if let limit = connect.properties.maximumPacketSize { encoder.maximumPacketSize = Int(limit) }
-            act(on: handshake.received(connect, refusal: broker.refusal(of: self)))
+            act(on: handshake.received(connect, refusal: broker.refusal(of: self, connect.clientID)))
         case .packet(.auth(let auth)) where handshake.version != nil && !isAuthenticating:
             act(on: handshake.received(auth))
         default:

@@ -23,6 +23,12 @@ final class SessionRegistry: Sendable {
         }
     }
 
+    /// Whether there is a session of that identifier whose client is connected.
+    func isConnected(_ clientID: String) -> Bool {
+        let session = sessions.withLock { $0[UTF8Key(clientID)] }
+        return session?.outbound.withLock { $0.connection != nil } ?? false
+    }
+
     /// Forgets the session, unless another has its place already.
     func remove(_ session: Session) {
         sessions.withLock { sessions in
