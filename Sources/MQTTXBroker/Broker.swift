@@ -20,6 +20,9 @@ public final class Broker: Sendable {
     private let clock: RepeatedTask?
     private let isStopped = Mutex(false)
 
+    /// From one event loop to another, at most.
+    private static let stepsOfAcceptance = 5
+
     private init(
         core: BrokerCore, group: MultiThreadedEventLoopGroup, loops: [BrokerLoop], listeners: [BoundListener],
         clock: RepeatedTask?
@@ -128,8 +131,17 @@ public final class Broker: Sendable {
         guard isFirst else { return }
         clock?.cancel()
         for listener in listeners { await listener.close() }
+        await settle()
         await endConnections(core.connections(stopping: true), .serverShuttingDown)
         try await group.shutdownGracefully()
+    }
+
+    /// A connection that was just accepted goes from event loop to event loop until it is set up or closed: none of these
+    /// steps may find its loop gone.
+    private func settle() async {
+        for _ in 0..<Self.stepsOfAcceptance {
+            for loop in group.makeIterator() { try? await loop.submit {}.get() }
+        }
     }
 
     private func endConnections(_ connections: [ClientConnection], _ code: ReasonCode?) async {

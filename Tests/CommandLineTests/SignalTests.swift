@@ -47,6 +47,19 @@ struct SignalTests {
         }
     }
 
+    @Test("A broker that ends while clients connect says nothing of it")
+    func connecting() async throws {
+        for _ in 0..<20 {
+            let broker = try RunningTool(["broker", "--port", "0"])
+            let port = try #require(await broker.nextLine()?.split(separator: ":").last)
+            let sockets = try (0..<3).map { _ in try Loopback.connect(String(port)) }
+            broker.terminate()
+            let result = await broker.result()
+            #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+            for socket in sockets { close(socket) }
+        }
+    }
+
     @Test("A broker ends with 0 by both signals, and its clients hear of it")
     func broker() async throws {
         for signal in [SIGINT, SIGTERM] {
