@@ -47,6 +47,7 @@ enum Arguments {
     private static let texts: Set = [
         "-m", "--message", "-t", "--topic", "-F", "--format", "-u", "--username", "-P", "--password", "--pw",
         "--will-payload", "--will-message", "--will-topic",
+        "-i", "--id", "--client-id", "-I", "--id-prefix", "-T", "--filter-out", "-U", "--unsubscribe",
     ]
 
     /// `--port` for `--port`, `--port=1` and `-p`, as the options of `broker` are called.

@@ -18,6 +18,7 @@ struct PublishParityTests {
     static let lines = [
         Line(arguments: ["-m", "text"]), Line(arguments: ["-m", ""]), Line(arguments: ["--message", "ü €"]),
         Line(arguments: ["-m", "-5"]), Line(arguments: ["-m", "--help"]), Line(arguments: ["-m", "-D"]),
+        Line(arguments: ["-m", "x", "-i", "-D"]),
         Line(arguments: ["-m", "--", "-u", "--property", "-P", "-D", "-q", "1"]), Line(arguments: ["-n"]),
         Line(arguments: ["--null-message", "-q", "1"]), Line(arguments: ["-m", "x", "-q", "1"]),
         Line(arguments: ["-m", "x", "--qos", "2"]), Line(arguments: ["-m", "x", "-r"]),
