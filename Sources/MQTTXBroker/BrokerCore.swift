@@ -144,7 +144,7 @@ final class BrokerCore: Sendable {
         }
     }
 
-    /// Why a CONNECT is refused, whoever the client is.
+    /// Why a CONNECT is refused before anybody is asked who the client is.
     func refusal(of connection: ClientConnection, _ clientID: String) -> (code: ReasonCode, reason: String?)? {
         // A client whose last connection the network has forgotten takes its own place.
         if connection.isSurplus, !sessions.isConnected(clientID) { return (.quotaExceeded, "too many connections") }

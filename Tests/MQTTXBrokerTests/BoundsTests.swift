@@ -204,6 +204,10 @@ struct BoundsTests {
                 try await send(client, to: 100_000)
                 #expect(try await client.closed() == (version == .v5 ? .quotaExceeded : nil))
             }
+            // One that has not yet said who it is, in the middle of a CONNECT of 1 MiB.
+            let stranger = try await RawClient.open(broker)
+            try await stranger.send(bytes: [0x10, 0x80, 0x80, 0x40] + Array(repeating: 0, count: 100_000))
+            #expect(try await stranger.closed() == nil)
             try await send(first, from: 500_000)
             #expect(try await subscriber.message().payload.readableBytes == size)
             try await send(first, to: 500_000)

@@ -1,8 +1,9 @@
 import MQTTCore
-import MQTTXBroker
 import NIOCore
 import Synchronization
 import Testing
+
+@testable import MQTTXBroker
 
 @Suite("Shared subscriptions whose members come and go", .timeLimit(.minutes(2)))
 struct SharedGroupTests {
@@ -116,6 +117,30 @@ struct SharedGroupTests {
             #expect(try await [member.message().text, member.message().text] == ["0", "1"])
             try await member.disconnect()
             #expect(try await checked("lost", .atMostOnce) == 0)
+        }
+    }
+
+    @Test("A message looks at 1,024 members without room, and the next one at those behind them")
+    func search() async throws {
+        try await withBroker { broker in
+            let group = SharedGroup()
+            let sessions = (0..<1100).map {
+                Session(of: ClientIdentity(clientID: "\($0)", username: nil), limits: broker.core.limits)
+            }
+            for session in sessions {
+                group.join(session, Subscription(options: .init(qos: .atLeastOnce), identifier: nil))
+            }
+            func asked(takes: Session?) -> [UInt64] {
+                var asked: [UInt64] = []
+                _ = group.offer(isKept: true, mayRead: { _ in true }) { session, _ -> Bool? in
+                    asked.append(session.number)
+                    return session === takes ? true : nil
+                }
+                return asked
+            }
+            #expect(asked(takes: sessions[1050]) == sessions[..<1024].map(\.number))
+            #expect(asked(takes: sessions[1050]) == sessions[1024...1050].map(\.number))
+            #expect(asked(takes: sessions[1051]) == [sessions[1051].number])
         }
     }
 

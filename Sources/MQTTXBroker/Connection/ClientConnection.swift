@@ -161,14 +161,12 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
 
     /// What the client has begun to send and not finished counts with that of all others.
     private func takeStock(of connection: PacketConnection) {
-        let bytes = connection.partialBytes
-        guard bytes != partialBytes else { return }
-        let room = bytes - partialBytes
-        guard room < 0 || broker.partials.hasRoom(for: room) else {
+        let more = connection.partialBytes - partialBytes
+        if more > 0, !broker.partials.take(more) {
             return close(with: .quotaExceeded, reason: "too much has begun to arrive from all clients together")
         }
-        broker.partials.add(room)
-        partialBytes = bytes
+        if more < 0 { broker.partials.add(more) }
+        partialBytes += more
     }
 
     private func countBytes(_ connection: PacketConnection) {

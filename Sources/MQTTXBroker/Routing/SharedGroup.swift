@@ -144,6 +144,9 @@ final class SharedGroup: Sendable {
         for index in unready {
             if let taken = ask(index) { return taken }
         }
+        // Those behind, if there are any, come first the next time.
+        let last = turn.start + min(members.count, Self.longestSearch) - 1
+        if last > turn.start { state.withLock { $0[keyPath: ring].pass(turn, to: last % members.count) } }
         return nil
     }
 
