@@ -91,14 +91,15 @@ extension MQTTClient {
 
     /// Queues a message without ever waiting: for the receive path, and for what has a deadline of its own.
     ///
-    /// - Throws: as ``enqueue(_:_:qos:retain:properties:)``, and ``ErrorCode/queueFull`` where that would wait.
+    /// - Returns: nil if the queue is full, where ``enqueue(_:_:qos:retain:properties:)`` would wait.
+    /// - Throws: as that.
     package func offer(
         _ topic: String, _ payload: ByteBuffer, qos: QoS, properties: Properties
     ) throws(MQTTXError) -> PublishReceipt? {
         switch try offer(topic, payload, qos, false, properties) {
-        case .written: return nil
-        case .taken(let receipt): return receipt
-        case .full: throw MQTTXError(.queueFull, "the queue of messages to be sent is full")
+        case .written: .delivered
+        case .taken(let receipt): receipt
+        case .full: nil
         }
     }
 

@@ -11,12 +11,18 @@ import Testing
         // A fixed shuffle: 7 is prime to 101.
         for step in 0..<Int64(101) {
             let time = (step * 7) % 101
-            heap.insert("\(time)", .uptimeNanoseconds(UInt64(time)))
+            let call = PendingCalls.Call("\(time)", deadline: .uptimeNanoseconds(UInt64(time)))
+            call.isOver = time % 3 != 0
+            heap.insert(call)
             if time % 3 == 0 { wanted.append(time) }
         }
-        heap.sweep { Int64($0).map { $0 % 3 == 0 } ?? false }
+        heap.sweep()
+        #expect(heap.count == wanted.count)
         var order: [Int64] = []
-        while let item = heap.removeEarliest() { order.append(Int64(item.id) ?? -1) }
+        while let call = heap.first {
+            order.append(Int64(call.id.string) ?? -1)
+            heap.removeFirst()
+        }
         #expect(order == wanted.sorted())
     }
 }

@@ -1,3 +1,5 @@
+import MQTTCore
+
 /// Says which topics a client may publish and subscribe to.
 ///
 /// Called on event loops: answer at once, from memory. Answers are kept for a topic until subscriptions change or

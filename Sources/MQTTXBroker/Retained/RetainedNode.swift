@@ -1,3 +1,4 @@
+import MQTTCore
 import NIOCore
 
 /// A topic or filter cut into levels.

@@ -1,3 +1,5 @@
+import MQTTCore
+
 /// The routes of topics used lately, for one event loop: a repeated topic costs one look-up, without a lock, and however
 /// many subscriptions there are.
 struct RouteCache {

@@ -1,3 +1,4 @@
+import MQTTCore
 import Synchronization
 
 /// All sessions by client identifier (MQTT-3.1.3-2).

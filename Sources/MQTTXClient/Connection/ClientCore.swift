@@ -27,7 +27,7 @@ final class ClientCore: Sendable {
         var noticesDropped = 0
         var ignored = 0
         /// Filters given up while there was no connection: a broker that kept the session still has them.
-        var abandonedFilters: Set<TopicKey> = []
+        var abandonedFilters: Set<UTF8Key> = []
         /// Where a broker has sent us.
         var redirect: Redirect?
     }
@@ -158,7 +158,7 @@ final class ClientCore: Sendable {
                 defer { shared.abandonedFilters = [] }
                 return shared.abandonedFilters
             }
-            let unwanted = abandoned.lazy.map(\.topic).filter { !self.registry.contains($0) }
+            let unwanted = abandoned.lazy.map(\.string).filter { !self.registry.contains($0) }
             unsubscribeWithoutAnswer(Array(unwanted), largestPacket: server.maximumPacketSize)
         } else {
             shared.withLock { $0.abandonedFilters = [] }

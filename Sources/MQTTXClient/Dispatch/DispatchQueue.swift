@@ -24,6 +24,13 @@ package final class DispatchQueue: Sendable {
         var failures = 0
     }
 
+    /// What a worker finds.
+    private enum Next {
+        case turn(Turn)
+        case none
+        case stopped
+    }
+
     private struct State {
         var ready = Deque<TopicLane>()
         var idle: [UnsafeContinuation<Void, Never>] = []
@@ -123,8 +130,18 @@ package final class DispatchQueue: Sendable {
     package func work() async {
         var earned: [Earned] = []
         let clock = ContinuousClock()
-        while var turn = await nextTurn() {
-            let start = clock.now
+        // One turn begins when the one before ends.
+        var start = clock.now
+        while true {
+            var turn: Turn
+            switch nextTurn() {
+            case .turn(let next): turn = next
+            case .stopped: return
+            case .none:
+                await untilReady()
+                start = clock.now
+                continue
+            }
             var lastTold = start
             let handlers = turn.batch.handlers
             // Apart, and bound once: a lone handler costs no retain a message.
@@ -142,7 +159,9 @@ package final class DispatchQueue: Sendable {
                 }
             }
             tell(&earned)
-            finish(turn, took: start.duration(to: clock.now))
+            let end = clock.now
+            finish(turn, took: start.duration(to: end))
+            start = end
         }
     }
 
@@ -174,27 +193,27 @@ package final class DispatchQueue: Sendable {
         earned.removeAll(keepingCapacity: true)
     }
 
-    private func nextTurn() async -> Turn? {
-        while true {
-            let (next, another) = state.withLock { state -> (Turn??, UnsafeContinuation<Void, Never>?) in
-                if state.isStopped { return (.some(nil), nil) }
-                guard let lane = state.ready.popFirst() else { return (nil, nil) }
-                // Scheduled lanes have messages.
-                guard let batch = lane.batches.popFirst() else { return (nil, nil) }
-                let turn = Turn(lane: lane, batch: batch, length: lane.turnLength)
-                // Each worker that finds work wakes the next: nobody waits behind a handler that takes long.
-                return (turn, state.ready.isEmpty ? nil : state.idle.popLast())
+    private func nextTurn() -> Next {
+        let (next, another) = state.withLock { state -> (Next, UnsafeContinuation<Void, Never>?) in
+            if state.isStopped { return (.stopped, nil) }
+            // Lanes that are ready have messages.
+            guard let lane = state.ready.popFirst(), let batch = lane.batches.popFirst() else { return (.none, nil) }
+            let turn = Turn(lane: lane, batch: batch, length: lane.turnLength)
+            // Each worker that finds work wakes the next: nobody waits behind a handler that takes long.
+            return (.turn(turn), state.ready.isEmpty ? nil : state.idle.popLast())
+        }
+        another?.resume()
+        return next
+    }
+
+    private func untilReady() async {
+        await withUnsafeContinuation { continuation in
+            let goOn = state.withLock { state in
+                if state.isStopped || !state.ready.isEmpty { return true }
+                state.idle.append(continuation)
+                return false
             }
-            another?.resume()
-            if let next { return next }
-            await withUnsafeContinuation { continuation in
-                let goOn = state.withLock { state in
-                    if state.isStopped || !state.ready.isEmpty { return true }
-                    state.idle.append(continuation)
-                    return false
-                }
-                if goOn { continuation.resume() }
-            }
+            if goOn { continuation.resume() }
         }
     }
 

@@ -40,12 +40,12 @@ package final class Inbound {
     private let notify: @Sendable (Notice) -> Void
     private let makeAcknowledger: (IncomingFlight.Ticket) -> Acknowledger
 
-    private var lanes: [TopicKey: TopicLane] = [:]
+    private var lanes: [UTF8Key: TopicLane] = [:]
     /// With one worker all messages are handled in the order received, whatever their topics.
     private let onlyLane: TopicLane?
     private var laneLimit = Inbound.largestLaneCount
     @exclusivity(unchecked)
-    private var lastLane: TopicLane?
+    private var recentLanes = RecentLanes()
     /// Where the next message goes if it is like the last one.
     @exclusivity(unchecked)
     private var open: OpenBatch?
@@ -211,15 +211,9 @@ package final class Inbound {
 
     private func lane(of topic: String) -> TopicLane {
         let generation = registry.generation.load(ordering: .acquiring)
-        if let lastLane, lastLane.generation == generation, lastLane.topic.hasSameBytes(as: topic) { return lastLane }
-        let lane: TopicLane
-        if let known = lanes[TopicKey(topic: topic)] {
-            lane = known
-        } else {
-            if lanes.count >= laneLimit { removeIdleLanes() }
-            lane = TopicLane(topic: topic)
-            lanes[TopicKey(topic: topic)] = lane
-        }
+        let recent = recentLanes.lane(of: topic)
+        if let recent, recent.generation == generation { return recent }
+        let lane = recent ?? knownLane(of: topic)
         if lane.generation != generation {
             // What waits to be handed over goes to the handlers of its time.
             if lane.incoming != nil { handOver() }
@@ -230,14 +224,23 @@ package final class Inbound {
             lane.handlersOnReceipt = all.filter(\.isOnReceipt)
             lane.isPlain = lane.route.count == 1 && !lane.handlers.isEmpty && lane.handlersOnReceipt.isEmpty
         }
-        lastLane = lane
+        recentLanes.insert(lane, for: topic)
+        return lane
+    }
+
+    private func knownLane(of topic: String) -> TopicLane {
+        let key = UTF8Key(topic)
+        if let known = lanes[key] { return known }
+        if lanes.count >= laneLimit { removeIdleLanes() }
+        let lane = TopicLane(topic: topic)
+        lanes[key] = lane
         return lane
     }
 
     private func removeIdleLanes() {
         handOver()
         lanes = lanes.filter { !dispatch.isIdle($1) }
-        lastLane = nil
+        recentLanes = RecentLanes()
         // Busy lanes are bounded by the queue; looking at them all again pays only once they have doubled.
         laneLimit = max(Self.largestLaneCount, lanes.count * 2)
     }

@@ -36,14 +36,3 @@ struct OpenBatch {
         }
     }
 }
-
-/// Which string in memory it is: topics seen lately are one and the same, and have the same bytes then.
-private struct StringIdentity: Equatable {
-    private let words: (UInt64, UInt64)
-
-    @inline(__always)
-    init(_ string: borrowing String) { words = unsafeBitCast(copy string, to: (UInt64, UInt64).self) }
-
-    @inline(__always)
-    static func == (lhs: Self, rhs: Self) -> Bool { lhs.words == rhs.words }
-}

@@ -14,7 +14,7 @@ extension ClientCore {
         let server = shared.withLock { $0.server }
         if let server { try check(filter, server) }
         let (entry, handler, mustRequest) = try registry.add(filter, terms: terms, action: action, ended: ended)
-        _ = shared.withLock { $0.abandonedFilters.remove(TopicKey(topic: filter.string)) }
+        _ = shared.withLock { $0.abandonedFilters.remove(UTF8Key(filter.string)) }
         if mustRequest, let server, let terms = registry.markRequested(entry) {
             requestSubscriptions([(entry, terms)], server: server)
         }
@@ -145,7 +145,7 @@ extension ClientCore {
         switch answer {
         case nil, .failure:
             // No connection: a broker that keeps the session is told on the next one.
-            _ = shared.withLock { $0.abandonedFilters.insert(TopicKey(topic: filter)) }
+            _ = shared.withLock { $0.abandonedFilters.insert(UTF8Key(filter)) }
             return nil
         case .success(.unsuback(let unsuback)):
             let answer = BrokerAnswer(unsuback.reasonCodes.first ?? .success, unsuback.properties)
@@ -180,7 +180,7 @@ extension ClientCore {
 
     private func sendUnsubscribe(_ filters: [String]) {
         let abandon: @Sendable () -> Void = { [weak self] in
-            self?.shared.withLock { $0.abandonedFilters.formUnion(filters.map(TopicKey.init)) }
+            self?.shared.withLock { $0.abandonedFilters.formUnion(filters.map(UTF8Key.init)) }
         }
         let request = PendingRequest {
             .unsubscribe(Unsubscribe(packetID: $0, filters: filters))

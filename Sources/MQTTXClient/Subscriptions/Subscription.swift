@@ -13,9 +13,7 @@ public struct Subscription: Sendable, Identifiable {
     public var filter: String { entry.filter.string }
 
     /// The QoS that the broker granted; nil before it did.
-    public var grantedQoS: QoS? {
-        answer.flatMap { QoS(rawValue: $0.reasonCode.rawValue) }
-    }
+    public var grantedQoS: QoS? { core.registry.grantedQoS(of: entry) }
 
     /// The broker's SUBACK, with its reason string and user properties; nil before it came.
     public var answer: BrokerAnswer? {

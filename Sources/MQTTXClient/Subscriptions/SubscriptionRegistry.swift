@@ -308,4 +308,12 @@ package final class SubscriptionRegistry: Sendable {
     }
 
     func grant(of entry: Entry) -> Grant { state.withLock { _ in entry.grant } }
+
+    /// Without a copy of the whole answer: each call of a higher layer asks.
+    func grantedQoS(of entry: Entry) -> QoS? {
+        state.withLock { _ in
+            guard case .granted(let answer) = entry.grant else { return nil }
+            return QoS(rawValue: answer.reasonCode.rawValue)
+        }
+    }
 }

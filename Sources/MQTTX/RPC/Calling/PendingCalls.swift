@@ -13,18 +13,29 @@ final class PendingCalls: Sendable {
         case failed(MQTTXError)
     }
 
-    /// A call that waits. Its members are guarded by the lock of the calls.
+    /// A call that waits.
     final class Call: @unchecked Sendable {
-        let id: String
+        // Unchecked, also for exclusive access: what changes is guarded by the lock of the calls.
+
+        let id: UTF8Key
+        let deadline: NIODeadline
+        @exclusivity(unchecked)
         fileprivate var continuation: UnsafeContinuation<Outcome, Never>?
         /// What came before the caller began to wait.
+        @exclusivity(unchecked)
         fileprivate var outcome: Outcome?
+        /// Whether it has ended; then only the deadlines still know of it.
+        @exclusivity(unchecked)
+        var isOver = false
 
-        fileprivate init(_ id: String) { self.id = id }
+        init(_ id: String, deadline: NIODeadline) {
+            self.id = UTF8Key(id)
+            self.deadline = deadline
+        }
     }
 
     private struct State {
-        var calls: [String: Call] = [:]
+        var calls: [UTF8Key: Call] = [:]
         var deadlines = DeadlineHeap()
         /// When the timer is to fire; nil when there is none.
         var alarm: NIODeadline?
@@ -46,18 +57,15 @@ final class PendingCalls: Sendable {
     ///
     /// - Throws: ``ErrorCode/tooManyPendingCalls`` at the limit; the error of ``close(_:)`` afterwards.
     func begin(_ id: String, deadline: NIODeadline) throws(MQTTXError) -> Call {
-        let call = Call(id)
+        let call = Call(id, deadline: deadline)
         let mustArm = try state.withLock { state throws(MQTTXError) in
             if let error = state.closed { throw error }
             guard state.calls.count < limit else {
                 throw MQTTXError(.tooManyPendingCalls, "\(state.calls.count) calls are waiting already")
             }
-            state.calls[id] = call
-            state.deadlines.insert(id, deadline)
-            if state.deadlines.count > 2 * state.calls.count + 64 {
-                let calls = state.calls
-                state.deadlines.sweep { calls[$0] != nil }
-            }
+            state.calls[call.id] = call
+            state.deadlines.insert(call)
+            if state.deadlines.count > 2 * state.calls.count + 64 { state.deadlines.sweep() }
             guard state.alarm.map({ deadline < $0 }) ?? true else { return false }
             state.alarm = deadline
             return true
@@ -72,12 +80,12 @@ final class PendingCalls: Sendable {
             await withUnsafeContinuation { continuation in
                 let outcome = state.withLock { _ -> Outcome? in
                     if call.outcome == nil { call.continuation = continuation }
-                    return call.outcome
+                    return call.outcome.take()
                 }
                 if let outcome { continuation.resume(returning: outcome) }
             }
         } onCancel: {
-            complete(call.id, .cancelled)
+            complete(call.id.string, .cancelled)
         }
     }
 
@@ -88,7 +96,8 @@ final class PendingCalls: Sendable {
     func complete(_ id: String, _ outcome: Outcome) -> Bool {
         let (isKnown, continuation) = state.withLock {
             state -> (Bool, UnsafeContinuation<Outcome, Never>?) in
-            guard let call = state.calls.removeValue(forKey: id) else { return (false, nil) }
+            guard let call = state.calls.removeValue(forKey: UTF8Key(id)) else { return (false, nil) }
+            call.isOver = true
             if call.continuation == nil { call.outcome = outcome }
             return (true, call.continuation)
         }
@@ -97,11 +106,16 @@ final class PendingCalls: Sendable {
     }
 
     /// Forgets a call that could not be sent.
-    func abandon(_ call: Call) { _ = state.withLock { $0.calls.removeValue(forKey: call.id) } }
+    func abandon(_ call: Call) {
+        state.withLock { state in
+            call.isOver = true
+            state.calls[call.id] = nil
+        }
+    }
 
     func failAll(_ error: MQTTXError) {
         let ids = state.withLock { Array($0.calls.keys) }
-        for id in ids { complete(id, .failed(error)) }
+        for id in ids { complete(id.string, .failed(error)) }
     }
 
     /// Ends all calls and takes no more.
@@ -118,20 +132,18 @@ final class PendingCalls: Sendable {
 
     private func fire(_ deadline: NIODeadline) {
         let now = NIODeadline.now()
-        let (due, next) = state.withLock { state -> ([String], NIODeadline?) in
+        let (due, next) = state.withLock { state -> ([Call], NIODeadline?) in
             // An earlier timer has taken over.
             guard state.alarm == deadline else { return ([], nil) }
-            var due: [String] = []
-            while let earliest = state.deadlines.earliest, earliest <= now, let item = state.deadlines.removeEarliest()
-            {
-                due.append(item.id)
+            var due: [Call] = []
+            while let first = state.deadlines.first, first.isOver || first.deadline <= now {
+                if !first.isOver { due.append(first) }
+                state.deadlines.removeFirst()
             }
-            let calls = state.calls
-            while let item = state.deadlines.first, calls[item.id] == nil { _ = state.deadlines.removeEarliest() }
-            state.alarm = state.deadlines.earliest
+            state.alarm = state.deadlines.first?.deadline
             return (due, state.alarm)
         }
-        for id in due { complete(id, .timedOut) }
+        for call in due { complete(call.id.string, .timedOut) }
         if let next { arm(next) }
     }
 }

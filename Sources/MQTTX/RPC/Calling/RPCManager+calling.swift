@@ -24,13 +24,19 @@ extension RPCManager {
         client.beginAwaiting()
         defer { client.endAwaiting() }
         do {
-            let replyTo = try await replyTopic(replyTo, server.clientID, deadline)
+            let (replyTo, subscription) = try replyTopic(replyTo, server.clientID)
+            if let subscription { try await granted(subscription, deadline) }
             let (payload, properties) = try core.coder.encode(
                 RPCRequest(
                     requestID: id, method: method, params: params, replyTo: replyTo, callerID: server.clientID),
                 as: form)
-            let receipt = try await publish(topic, payload, properties, deadline)
-            receipt?.onFailure { [core] in core.calls.complete(id, .failed($0)) }
+            let receipt =
+                if let taken = try client.offer(topic, payload, qos: .atLeastOnce, properties: properties) {
+                    taken
+                } else {
+                    try await enqueue(topic, payload, properties, deadline)
+                }
+            receipt.onFailure { [core] in core.calls.complete(id, .failed($0)) }
         } catch {
             core.calls.abandon(call)
             throw error is DeadlinePassed ? late() : error
@@ -47,18 +53,21 @@ extension RPCManager {
         }
     }
 
-    /// Where the response is to come in, once the broker has granted the subscription.
+    /// Where the response is to come in, and the subscription if the broker has not granted it yet.
     private func replyTopic(
-        _ named: String?, _ clientID: String, _ deadline: NIODeadline
-    ) async throws -> String {
+        _ named: String?, _ clientID: String
+    ) throws(MQTTXError) -> (topic: String, ungranted: Subscription?) {
         if let named {
             try TopicName.validate(named)
-            return named
+            return (named, nil)
         }
         let (topic, subscription) = try core.inbox.open(clientID: clientID) { (topic) throws(MQTTXError) in
             try client.subscribeAtOnce(topic, handleRPCMessage)
         }
-        guard let subscription, subscription.grantedQoS == nil else { return topic }
+        return (topic, subscription?.grantedQoS == nil ? subscription : nil)
+    }
+
+    private func granted(_ subscription: Subscription, _ deadline: NIODeadline) async throws {
         do {
             try await subscription.granted(within: Duration(deadline - .now()))
         } catch ErrorCode.connectionTimeout {
@@ -67,35 +76,22 @@ extension RPCManager {
             core.inbox.refused(subscription)
             throw error
         }
-        return topic
     }
 
-    /// Hands the request in; waits for room in a full queue, but not beyond the deadline.
-    private func publish(
+    /// Waits for room in the queue, but not beyond the deadline.
+    private func enqueue(
         _ topic: String, _ payload: ByteBuffer, _ properties: Properties, _ deadline: NIODeadline
-    ) async throws -> PublishReceipt? {
-        do throws(MQTTXError) {
-            return try client.offer(topic, payload, qos: .atLeastOnce, properties: properties)
-        } catch {
-            guard error.code == .queueFull else { throw error }
-        }
+    ) async throws -> PublishReceipt {
         let client = client
-        return try await Self.before(deadline) {
-            try await client.enqueue(topic, payload, qos: .atLeastOnce, properties: properties)
-        }
-    }
-
-    private static func before(
-        _ deadline: NIODeadline, _ body: @escaping @Sendable () async throws -> PublishReceipt
-    ) async throws -> PublishReceipt? {
-        try await withThrowingTaskGroup(of: PublishReceipt.self) { group in
-            group.addTask { try await body() }
+        return try await withThrowingTaskGroup(of: PublishReceipt.self) { group in
+            group.addTask { try await client.enqueue(topic, payload, qos: .atLeastOnce, properties: properties) }
             group.addTask {
                 try await Task.sleep(for: Duration(deadline - .now()))
                 throw DeadlinePassed()
             }
             defer { group.cancelAll() }
-            return try await group.next()
+            guard let receipt = try await group.next() else { throw CancellationError() }
+            return receipt
         }
     }
 }

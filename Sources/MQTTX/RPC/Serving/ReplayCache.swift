@@ -5,21 +5,16 @@ internal import NIOCore
 /// The responses to recent requests, so that a request that is delivered twice is executed once.
 struct ReplayCache {
     struct Key: Hashable, Sendable {
-        let requestID: String
-        let replyTo: String
-        /// Computed once: a request is looked up, noted, ended and forgotten.
-        private let hash: Int
+        // Hashed once: a request is looked up, noted, ended and forgotten.
+        private let requestID: UTF8Key
+        private let replyTo: UTF8Key
 
         init(requestID: String, replyTo: String) {
-            self.requestID = requestID
-            self.replyTo = replyTo
-            var hasher = Hasher()
-            hasher.combine(requestID)
-            hasher.combine(replyTo)
-            hash = hasher.finalize()
+            self.requestID = UTF8Key(requestID)
+            self.replyTo = UTF8Key(replyTo)
         }
 
-        func hash(into hasher: inout Hasher) { hasher.combine(hash) }
+        var utf8Count: Int { requestID.string.utf8.count + replyTo.string.utf8.count }
     }
 
     /// A response as it was sent.
@@ -81,7 +76,7 @@ struct ReplayCache {
             entries[key] = nil
             return
         }
-        let overhead = key.requestID.utf8.count + key.replyTo.utf8.count + 256
+        let overhead = key.utf8Count + 256
         let whole = overhead + answer.payload.storageCapacity
         let isKept = whole <= maxBytes / 2
         let size = isKept ? whole : overhead

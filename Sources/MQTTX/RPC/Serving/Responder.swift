@@ -9,20 +9,38 @@ internal import Synchronization
 final class Responder: Sendable {
     private struct State {
         var methods: [String: Method] = [:]
-        /// The requests that are served; nil until the task is known.
-        var running: [UInt64: Task<Void, Never>?] = [:]
-        var nextID: UInt64 = 0
+        /// The requests that are served.
+        var running: [Service] = []
         var replay: ReplayCache
         var isClosed = false
         /// Those who wait for the last handler after ``Responder/close()``.
         var closing: [CheckedContinuation<Void, Never>] = []
+
+        /// The last one takes its place.
+        mutating func end(_ service: Service) {
+            guard let place = service.place, let last = running.popLast() else { return }
+            if last !== service {
+                running[place] = last
+                last.place = place
+            }
+            service.place = nil
+            service.task = nil
+        }
     }
 
     /// A request that is served: one object, where the values that it holds would be copied into each step of its task.
-    private final class Service: Sendable {
+    private final class Service: @unchecked Sendable {
+        // Unchecked, also for exclusive access: what changes is guarded by the responder's lock.
+
         let request: RPCRequest
         let form: MessageForm
         let key: ReplayCache.Key
+        /// Its place among those that are served; nil when it is not.
+        @exclusivity(unchecked)
+        var place: Int?
+        /// Known a little later than that it is served.
+        @exclusivity(unchecked)
+        var task: Task<Void, Never>?
 
         init(_ request: consuming RPCRequest, _ form: MessageForm) {
             key = ReplayCache.Key(requestID: request.requestID, replyTo: request.replyTo)
@@ -32,7 +50,7 @@ final class Responder: Sendable {
     }
 
     private enum Decision {
-        case taken(id: UInt64, Method?)
+        case taken(Method?)
         case ignore(String)
         case answerAgain(ReplayCache.Answer)
         case refuse
@@ -70,7 +88,7 @@ final class Responder: Sendable {
     func close() async {
         let running = state.withLock { state in
             state.isClosed = true
-            return Array(state.running.values)
+            return state.running.map(\.task)
         }
         for task in running { task?.cancel() }
         await withCheckedContinuation { continuation in
@@ -93,8 +111,8 @@ final class Responder: Sendable {
             return
         }
         switch decide(service) {
-        case .taken(let id, let method):
-            start(service, method, id)
+        case .taken(let method):
+            start(service, method)
         case .ignore(let reason):
             client?.reportIgnored(topic: topic, reason: reason)
         case .answerAgain(let answer):
@@ -117,32 +135,32 @@ final class Responder: Sendable {
             }
             guard state.running.count < limit else { return .refuse }
             state.replay.begin(service.key)
-            state.nextID &+= 1
-            state.running[state.nextID] = .some(nil)
-            return .taken(id: state.nextID, state.methods[service.request.method])
+            service.place = state.running.count
+            state.running.append(service)
+            return .taken(state.methods[service.request.method])
         }
     }
 
     /// Begins to serve. Outside the lock: a task that is made may run at once, and would spin for it.
-    private func start(_ service: Service, _ method: Method?, _ id: UInt64) {
+    private func start(_ service: Service, _ method: Method?) {
         // Ends with the handler; close() cancels and awaits it.
-        let task = Task(executorPreference: executor) { await self.serve(service, method, id) }
+        let task = Task(executorPreference: executor) { await self.serve(service, method) }
         let isClosed = state.withLock { state in
-            if state.running.index(forKey: id) != nil { state.running[id] = task }
+            if service.place != nil { service.task = task }
             return state.isClosed
         }
         if isClosed { task.cancel() }
     }
 
-    private func serve(_ service: Service, _ method: Method?, _ id: UInt64) async {
+    private func serve(_ service: Service, _ method: Method?) async {
         let answer = answer(await outcome(of: service.request, method), service)
         let isClosed = state.withLock { state in
             state.replay.end(service.key, answer, now: .now())
             return state.isClosed
         }
-        if let answer, !isClosed { await send(answer, service) }
+        if let answer, !isClosed, !send(answer, service) { await sendWhenThereIsRoom(answer, service) }
         let closing = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-            state.running[id] = nil
+            state.end(service)
             guard state.running.isEmpty, !state.closing.isEmpty else { return [] }
             defer { state.closing = [] }
             return state.closing
@@ -151,7 +169,7 @@ final class Responder: Sendable {
     }
 
     private func outcome(of request: RPCRequest, _ method: Method?) async -> RPCResponse.Outcome {
-        guard await isAllowed(request) else { return .error(RPCErrorText.permissionDenied) }
+        if let authCallback, await !isAllowed(request, authCallback) { return .error(RPCErrorText.permissionDenied) }
         guard let method else {
             if request.method == Self.ping { return .result(LazyValue(true)) }
             return .error(RPCErrorText.methodNotFound(request.method))
@@ -163,8 +181,7 @@ final class Responder: Sendable {
         }
     }
 
-    private func isAllowed(_ request: RPCRequest) async -> Bool {
-        guard let authCallback else { return true }
+    private func isAllowed(_ request: RPCRequest, _ authCallback: RPCAuthCallback) async -> Bool {
         do {
             return try await authCallback(request.callerID, request.method, request)
         } catch {
@@ -208,30 +225,37 @@ final class Responder: Sendable {
     /// Sends an answer from the receive path, where nothing may wait.
     private func offer(_ answer: ReplayCache.Answer, to topic: String) {
         do throws(MQTTXError) {
-            _ = try client?.offer(topic, answer.payload, qos: .atLeastOnce, properties: answer.properties)
+            guard let client else { return }
+            let receipt = try client.offer(topic, answer.payload, qos: .atLeastOnce, properties: answer.properties)
+            if receipt == nil { throw MQTTXError(.queueFull, "the queue of messages to be sent is full") }
         } catch {
             unsent(error, topic)
         }
     }
 
-    private func send(_ answer: ReplayCache.Answer, _ service: Service) async {
-        guard let client else { return }
-        let (topic, payload, properties) = (service.request.replyTo, answer.payload, answer.properties)
+    /// - Returns: false if the queue is full.
+    private func send(_ answer: ReplayCache.Answer, _ service: Service) -> Bool {
+        let topic = service.request.replyTo
+        guard let client else { return true }
         do throws(MQTTXError) {
-            _ = try client.offer(topic, payload, qos: .atLeastOnce, properties: properties)
+            return try client.offer(topic, answer.payload, qos: .atLeastOnce, properties: answer.properties) != nil
         } catch {
-            if error.code == .queueFull {
-                do {
-                    try await client.enqueue(topic, payload, qos: .atLeastOnce, properties: properties)
-                } catch {
-                    unsent(error, topic)
-                }
-            } else if error.category == .message, let other = try? encode(.error(error.description), service) {
+            if error.category == .message, let other = try? encode(.error(error.description), service) {
                 // Larger than the broker takes: that much can be told.
                 offer(other, to: topic)
             } else {
                 unsent(error, topic)
             }
+            return true
+        }
+    }
+
+    private func sendWhenThereIsRoom(_ answer: ReplayCache.Answer, _ service: Service) async {
+        let topic = service.request.replyTo
+        do {
+            try await client?.enqueue(topic, answer.payload, qos: .atLeastOnce, properties: answer.properties)
+        } catch {
+            unsent(error, topic)
         }
     }
 

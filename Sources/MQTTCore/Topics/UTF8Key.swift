@@ -1,22 +1,23 @@
-internal import MQTTCore
-
 /// A string compared by its bytes: MQTT normalizes nothing (MQTT-4.7.3-4), where Swift takes canonically equivalent strings
 /// for equal.
-struct UTF8Key: Hashable, Sendable {
-    let string: String
+///
+/// Hashed once, with a seed of this process: peers can't choose strings that collide.
+package struct UTF8Key: Hashable, Sendable {
+    package let string: String
     private let hash: UInt64
 
     private static let seed = UInt64.random(in: .min ... .max)
 
-    init(_ string: String) {
-        var string = string
-        hash = string.withUTF8 { Self.hash(UnsafeRawBufferPointer($0)) }
+    package init(_ string: String) {
+        hash = string.withBytes { Self.hash($0) }
         self.string = string
     }
 
-    func hash(into hasher: inout Hasher) { hasher.combine(hash) }
+    package func hash(into hasher: inout Hasher) { hasher.combine(hash) }
 
-    static func == (lhs: Self, rhs: Self) -> Bool { lhs.hash == rhs.hash && lhs.string.hasSameBytes(as: rhs.string) }
+    package static func == (lhs: Self, rhs: Self) -> Bool {
+        lhs.hash == rhs.hash && lhs.string.hasSameBytes(as: rhs.string)
+    }
 
     private static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         var state = seed ^ UInt64(truncatingIfNeeded: bytes.count)
