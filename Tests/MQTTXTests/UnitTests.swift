@@ -1,4 +1,5 @@
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import MQTTX
@@ -20,7 +21,7 @@ import Testing
         #expect(heap.count == wanted.count)
         var order: [Int64] = []
         while let call = heap.first {
-            order.append(Int64(call.id.string) ?? -1)
+            order.append(Int64(call.key.string) ?? -1)
             heap.removeFirst()
         }
         #expect(order == wanted.sorted())
@@ -29,6 +30,12 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct ReplayCacheTests {
     private func key(_ id: Int) -> ReplayCache.Key { ReplayCache.Key(requestID: "\(id)", replyTo: "r") }
+
+    private func remember(_ id: Int, _ answer: ReplayCache.Answer, in cache: inout ReplayCache) {
+        let entry = ReplayCache.Entry(key(id))
+        cache.begin(entry)
+        cache.end(entry, answer, now: start)
+    }
 
     private func answer(_ text: String) -> ReplayCache.Answer {
         ReplayCache.Answer(payload: ByteBuffer(string: text), properties: Properties())
@@ -49,9 +56,10 @@ import Testing
     func life() {
         var cache = ReplayCache(RPCConfig())
         #expect(text(cache.find(key(1), now: start)) == "new")
-        cache.begin(key(1))
+        let entry = ReplayCache.Entry(key(1))
+        cache.begin(entry)
         #expect(text(cache.find(key(1), now: start)) == "running")
-        cache.end(key(1), answer("yes"), now: start)
+        cache.end(entry, answer("yes"), now: start)
         #expect(text(cache.find(key(1), now: start + .seconds(599))) == "yes")
         #expect(text(cache.find(key(1), now: start + .seconds(600))) == "new")
         #expect(cache.bytes == 0)
@@ -60,8 +68,9 @@ import Testing
     @Test("What was not answered is forgotten at once")
     func unanswered() {
         var cache = ReplayCache(RPCConfig())
-        cache.begin(key(1))
-        cache.end(key(1), nil, now: start)
+        let entry = ReplayCache.Entry(key(1))
+        cache.begin(entry)
+        cache.end(entry, nil, now: start)
         #expect(text(cache.find(key(1), now: start)) == "new")
     }
 
@@ -70,16 +79,55 @@ import Testing
         var config = RPCConfig()
         config.replayCacheCount = 3
         var cache = ReplayCache(config)
-        for id in 1...5 { cache.end(key(id), answer("\(id)"), now: start) }
+        for id in 1...5 { remember(id, answer("\(id)"), in: &cache) }
         #expect((1...5).map { text(cache.find(key($0), now: start)) } == ["new", "new", "3", "4", "5"])
         config.replayCacheCount = 1_000
         config.replayCacheBytes = 64 * 1024
         cache = ReplayCache(config)
-        for id in 1...1_000 { cache.end(key(id), answer(String(repeating: "x", count: 1_000)), now: start) }
+        for id in 1...1_000 { remember(id, answer(String(repeating: "x", count: 1_000)), in: &cache) }
         #expect(cache.bytes <= 64 * 1024)
         #expect(cache.count < 100)
-        cache.end(key(0), answer(String(repeating: "x", count: 100_000)), now: start)
+        remember(0, answer(String(repeating: "x", count: 100_000)), in: &cache)
         #expect(text(cache.find(key(0), now: start)) == "forgotten")
         #expect(cache.count > 10)
+    }
+}
+
+@Suite(.timeLimit(.minutes(2))) struct ChainedTableTests {
+    private final class Item: Chained {
+        let key: Int
+        let hash: UInt64
+        var next: Item?
+
+        init(_ key: Int, hash: UInt64) {
+            self.key = key
+            self.hash = hash
+        }
+    }
+
+    @Test("It holds what a dictionary holds, also where all hashes are alike", arguments: [1, 3, UInt64.max])
+    func modelled(hashes: UInt64) {
+        var generator = SeededGenerator.announced("chained table")
+        var table = ChainedTable<Item>()
+        var model: [Int: Item] = [:]
+        for _ in 0..<5_000 {
+            let key = Int.random(in: 0..<200, using: &generator)
+            let hash = UInt64(key) &* 0x9E37_79B9_7F4A_7C15 % hashes
+            if let known = model[key] {
+                if Bool.random(using: &generator) {
+                    table.remove(known)
+                    model[key] = nil
+                }
+            } else {
+                let item = Item(key, hash: hash)
+                table.insert(item)
+                model[key] = item
+            }
+            #expect(table.find(key, hash: hash) === model[key])
+            #expect(table.count == model.count)
+        }
+        #expect(Set(table.all.map(\.key)) == Set(model.keys))
+        table.remove(Item(-1, hash: 0))
+        #expect(table.count == model.count)
     }
 }

@@ -39,8 +39,10 @@ package struct OutgoingTopicAliases: Sendable {
     private static let maximumBytes = 1 << 20
 
     private let maximum: Int
-    private var aliases: [String: (alias: UInt16, topic: String)] = [:]
+    private var aliases: [UTF8Key: UInt16] = [:]
     private var bytes = 0
+    /// The topic that was sent last, which the next often is as well.
+    private var last = (topic: "", alias: UInt16(0))
 
     /// - Parameter maximum: the Topic Alias Maximum that the peer announced; 0 assigns none.
     package init(maximum: Int) { self.maximum = maximum }
@@ -48,22 +50,26 @@ package struct OutgoingTopicAliases: Sendable {
     /// How a topic goes out: the alias, if it has one, and whether the topic itself has to be there as well.
     package mutating func alias(for topic: String) -> (alias: UInt16?, sendTopic: Bool) {
         guard maximum > 0 else { return (nil, true) }
-        if let known = aliases[topic] {
-            // Strings that look the same are equal in Swift, but are two topics in MQTT.
-            return known.topic.hasSameBytes(as: topic) ? (known.alias, false) : (nil, true)
+        if last.alias > 0, StringIdentity(last.topic) == StringIdentity(topic) { return (last.alias, false) }
+        let key = UTF8Key(topic)
+        if let alias = aliases[key] {
+            last = (topic, alias)
+            return (alias, false)
         }
         guard aliases.count < maximum, bytes + topic.utf8.count <= Self.maximumBytes else { return (nil, true) }
         bytes += topic.utf8.count
         let alias = UInt16(aliases.count + 1)
-        aliases[topic] = (alias, topic)
+        aliases[key] = alias
         return (alias, true)
     }
 
     /// The packet that would have told the peer of the alias was not sent.
     package mutating func forget(_ topic: String) {
         // Only the newest can be taken back without leaving a gap.
-        guard let known = aliases[topic], Int(known.alias) == aliases.count else { return }
-        bytes -= known.topic.utf8.count
-        aliases[topic] = nil
+        let key = UTF8Key(topic)
+        guard let alias = aliases[key], Int(alias) == aliases.count else { return }
+        bytes -= topic.utf8.count
+        aliases[key] = nil
+        last = ("", 0)
     }
 }

@@ -4,7 +4,8 @@
 /// Hashed once, with a seed of this process: peers can't choose strings that collide.
 package struct UTF8Key: Hashable, Sendable {
     package let string: String
-    private let hash: UInt64
+    /// Random in all its bits.
+    package let hash: UInt64
 
     private static let seed = UInt64.random(in: .min ... .max)
 

@@ -14,10 +14,11 @@ final class PendingCalls: Sendable {
     }
 
     /// A call that waits.
-    final class Call: @unchecked Sendable {
+    final class Call: Chained, @unchecked Sendable {
         // Unchecked, also for exclusive access: what changes is guarded by the lock of the calls.
 
-        let id: UTF8Key
+        /// The request's identifier.
+        let key: UTF8Key
         let deadline: NIODeadline
         @exclusivity(unchecked)
         fileprivate var continuation: UnsafeContinuation<Outcome, Never>?
@@ -27,19 +28,31 @@ final class PendingCalls: Sendable {
         /// Whether it has ended; then only the deadlines still know of it.
         @exclusivity(unchecked)
         var isOver = false
+        @exclusivity(unchecked)
+        var next: Call?
 
         init(_ id: String, deadline: NIODeadline) {
-            self.id = UTF8Key(id)
+            key = UTF8Key(id)
             self.deadline = deadline
         }
+
+        var hash: UInt64 { key.hash }
     }
 
     private struct State {
-        var calls: [UTF8Key: Call] = [:]
+        var calls = ChainedTable<Call>()
         var deadlines = DeadlineHeap()
         /// When the timer is to fire; nil when there is none.
         var alarm: NIODeadline?
         var closed: MQTTXError?
+
+        /// - Returns: false if it has ended before.
+        mutating func end(_ call: Call) -> Bool {
+            guard !call.isOver else { return false }
+            call.isOver = true
+            calls.remove(call)
+            return true
+        }
     }
 
     private let state = Mutex(State())
@@ -63,7 +76,7 @@ final class PendingCalls: Sendable {
             guard state.calls.count < limit else {
                 throw MQTTXError(.tooManyPendingCalls, "\(state.calls.count) calls are waiting already")
             }
-            state.calls[call.id] = call
+            state.calls.insert(call)
             state.deadlines.insert(call)
             if state.deadlines.count > 2 * state.calls.count + 64 { state.deadlines.sweep() }
             guard state.alarm.map({ deadline < $0 }) ?? true else { return false }
@@ -85,7 +98,7 @@ final class PendingCalls: Sendable {
                 if let outcome { continuation.resume(returning: outcome) }
             }
         } onCancel: {
-            complete(call.id.string, .cancelled)
+            complete(call, .cancelled)
         }
     }
 
@@ -94,28 +107,30 @@ final class PendingCalls: Sendable {
     /// - Returns: false if nobody waits for it, or not any more.
     @discardableResult
     func complete(_ id: String, _ outcome: Outcome) -> Bool {
-        let (isKnown, continuation) = state.withLock {
+        let id = UTF8Key(id)
+        guard let call = state.withLock({ $0.calls.find(id, hash: id.hash) }) else { return false }
+        return complete(call, outcome)
+    }
+
+    @discardableResult
+    func complete(_ call: Call, _ outcome: Outcome) -> Bool {
+        let (isEnded, continuation) = state.withLock {
             state -> (Bool, UnsafeContinuation<Outcome, Never>?) in
-            guard let call = state.calls.removeValue(forKey: UTF8Key(id)) else { return (false, nil) }
-            call.isOver = true
+            guard state.end(call) else { return (false, nil) }
             if call.continuation == nil { call.outcome = outcome }
             return (true, call.continuation)
         }
         continuation?.resume(returning: outcome)
-        return isKnown
+        return isEnded
     }
 
     /// Forgets a call that could not be sent.
     func abandon(_ call: Call) {
-        state.withLock { state in
-            call.isOver = true
-            state.calls[call.id] = nil
-        }
+        state.withLock { state in _ = state.end(call) }
     }
 
     func failAll(_ error: MQTTXError) {
-        let ids = state.withLock { Array($0.calls.keys) }
-        for id in ids { complete(id.string, .failed(error)) }
+        for call in state.withLock({ $0.calls.all }) { complete(call, .failed(error)) }
     }
 
     /// Ends all calls and takes no more.
@@ -144,7 +159,7 @@ final class PendingCalls: Sendable {
             state.alarm = state.deadlines.first?.deadline
             return (due, state.alarm)
         }
-        for call in due { complete(call.id.string, .timedOut) }
+        for call in due { complete(call, .timedOut) }
         if let next { arm(next) }
     }
 }

@@ -36,7 +36,7 @@ extension RPCManager {
                 } else {
                     try await enqueue(topic, payload, properties, deadline)
                 }
-            receipt.onFailure { [core] in core.calls.complete(id, .failed($0)) }
+            receipt.onFailure { [core] in core.calls.complete(call, .failed($0)) }
         } catch {
             core.calls.abandon(call)
             throw error is DeadlinePassed ? late() : error

@@ -4,8 +4,7 @@ internal import NIOCore
 
 /// The responses to recent requests, so that a request that is delivered twice is executed once.
 struct ReplayCache {
-    struct Key: Hashable, Sendable {
-        // Hashed once: a request is looked up, noted, ended and forgotten.
+    struct Key: Equatable, Sendable {
         private let requestID: UTF8Key
         private let replyTo: UTF8Key
 
@@ -14,7 +13,31 @@ struct ReplayCache {
             self.replyTo = UTF8Key(replyTo)
         }
 
+        var hash: UInt64 { requestID.hash &* 0x9E37_79B9_7F4A_7C15 &+ replyTo.hash }
         var utf8Count: Int { requestID.string.utf8.count + replyTo.string.utf8.count }
+    }
+
+    /// A request and what became of it.
+    final class Entry: Chained, @unchecked Sendable {
+        // Unchecked, also for exclusive access: guarded as the cache is.
+
+        let key: Key
+        let hash: UInt64
+        @exclusivity(unchecked)
+        var next: Entry?
+        @exclusivity(unchecked)
+        fileprivate var isAnswered = false
+        @exclusivity(unchecked)
+        fileprivate var answer: Answer?
+        @exclusivity(unchecked)
+        fileprivate var size = 0
+        @exclusivity(unchecked)
+        fileprivate var deadline = NIODeadline.distantFuture
+
+        init(_ key: Key) {
+            self.key = key
+            hash = key.hash
+        }
     }
 
     /// A response as it was sent.
@@ -32,21 +55,12 @@ struct ReplayCache {
         case forgotten
     }
 
-    private enum Entry {
-        case running
-        case answered(Answer?, size: Int)
-    }
-
-    private struct Expiry {
-        let key: Key
-        let deadline: NIODeadline
-    }
-
     private let maxCount: Int
     private let maxBytes: Int
     private let lifetime: TimeAmount
-    private var entries: [Key: Entry] = [:]
-    private var order = Deque<Expiry>()
+    private var entries = ChainedTable<Entry>()
+    /// Those that are answered, oldest first.
+    private var order = Deque<Entry>()
     private(set) var bytes = 0
 
     init(_ config: RPCConfig) {
@@ -60,29 +74,26 @@ struct ReplayCache {
 
     mutating func find(_ key: Key, now: NIODeadline) -> Finding {
         expire(now)
-        switch entries[key] {
-        case nil: return .new
-        case .running: return .running
-        case .answered(let answer?, _): return .answered(answer)
-        case .answered(nil, _): return .forgotten
-        }
+        guard let entry = entries.find(key, hash: key.hash) else { return .new }
+        guard entry.isAnswered else { return .running }
+        return entry.answer.map { .answered($0) } ?? .forgotten
     }
 
-    mutating func begin(_ key: Key) { entries[key] = .running }
+    /// Remembers a request that is new.
+    mutating func begin(_ entry: Entry) { entries.insert(entry) }
 
     /// Remembers the response; nil if there was none to send.
-    mutating func end(_ key: Key, _ answer: Answer?, now: NIODeadline) {
-        guard let answer, maxCount > 0 else {
-            entries[key] = nil
-            return
-        }
-        let overhead = key.utf8Count + 256
+    mutating func end(_ entry: Entry, _ answer: Answer?, now: NIODeadline) {
+        guard let answer, maxCount > 0 else { return entries.remove(entry) }
+        let overhead = entry.key.utf8Count + 256
         let whole = overhead + answer.payload.storageCapacity
         let isKept = whole <= maxBytes / 2
-        let size = isKept ? whole : overhead
-        entries[key] = .answered(isKept ? answer : nil, size: size)
-        order.append(Expiry(key: key, deadline: now + lifetime))
-        bytes += size
+        entry.isAnswered = true
+        entry.answer = isKept ? answer : nil
+        entry.size = isKept ? whole : overhead
+        entry.deadline = now + lifetime
+        order.append(entry)
+        bytes += entry.size
         while order.count > maxCount || bytes > maxBytes { removeOldest() }
     }
 
@@ -92,6 +103,7 @@ struct ReplayCache {
 
     private mutating func removeOldest() {
         guard let oldest = order.popFirst() else { return }
-        if case .answered(_, let size) = entries.removeValue(forKey: oldest.key) { bytes -= size }
+        entries.remove(oldest)
+        bytes -= oldest.size
     }
 }

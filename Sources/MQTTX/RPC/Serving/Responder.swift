@@ -34,7 +34,7 @@ final class Responder: Sendable {
 
         let request: RPCRequest
         let form: MessageForm
-        let key: ReplayCache.Key
+        let replay: ReplayCache.Entry
         /// Its place among those that are served; nil when it is not.
         @exclusivity(unchecked)
         var place: Int?
@@ -43,7 +43,8 @@ final class Responder: Sendable {
         var task: Task<Void, Never>?
 
         init(_ request: consuming RPCRequest, _ form: MessageForm) {
-            key = ReplayCache.Key(requestID: request.requestID, replyTo: request.replyTo)
+            replay = ReplayCache.Entry(
+                ReplayCache.Key(requestID: request.requestID, replyTo: request.replyTo))
             self.request = request
             self.form = form
         }
@@ -127,14 +128,14 @@ final class Responder: Sendable {
     private func decide(_ service: Service) -> Decision {
         state.withLock { state in
             guard !state.isClosed else { return .ignore("the endpoint is closed") }
-            switch state.replay.find(service.key, now: .now()) {
+            switch state.replay.find(service.replay.key, now: .now()) {
             case .running: return .ignore("a request that is being served already")
             case .forgotten: return .ignore("a request that was answered already")
             case .answered(let answer): return .answerAgain(answer)
             case .new: break
             }
             guard state.running.count < limit else { return .refuse }
-            state.replay.begin(service.key)
+            state.replay.begin(service.replay)
             service.place = state.running.count
             state.running.append(service)
             return .taken(state.methods[service.request.method])
@@ -155,7 +156,7 @@ final class Responder: Sendable {
     private func serve(_ service: Service, _ method: Method?) async {
         let answer = answer(await outcome(of: service.request, method), service)
         let isClosed = state.withLock { state in
-            state.replay.end(service.key, answer, now: .now())
+            state.replay.end(service.replay, answer, now: .now())
             return state.isClosed
         }
         if let answer, !isClosed, !send(answer, service) { await sendWhenThereIsRoom(answer, service) }
