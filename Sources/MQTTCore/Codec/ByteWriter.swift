@@ -55,10 +55,9 @@ struct ByteWriter {
     /// A UTF-8 encoded string (section 1.5.4); its length was checked when the size was computed.
     @inline(__always)
     mutating func writeString(_ string: String) {
-        var string = string
-        string.withUTF8 {
+        string.withBytes {
             write(UInt16(truncatingIfNeeded: $0.count))
-            write(UnsafeRawBufferPointer($0))
+            write($0)
         }
     }
 

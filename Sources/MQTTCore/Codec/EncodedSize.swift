@@ -4,8 +4,7 @@ internal import NIOCore
 enum EncodedSize {
     /// A UTF-8 encoded string: at most 65,535 bytes, no U+0000 (section 1.5.4).
     static func string(_ string: String, _ what: StaticString) throws(MQTTXError) -> Int {
-        var string = string
-        let (count, hasNull) = string.withUTF8 { ($0.count, UnsafeRawBufferPointer($0).contains(0, or: 0, or: 0)) }
+        let (count, hasNull) = string.withBytes { ($0.count, $0.contains(0, or: 0, or: 0)) }
         guard count <= 65_535 else { throw .notEncodable("\(what) has \(count) bytes, more than 65535") }
         guard !hasNull else { throw MQTTXError(.invalidUTF8, "\(what) contains U+0000") }
         return 2 + count
@@ -19,8 +18,7 @@ enum EncodedSize {
     }
 
     static func topicName(_ topic: String) throws(MQTTXError) -> Int {
-        var topic = topic
-        let (count, fault) = topic.withUTF8 { ($0.count, TopicName.fault(in: UnsafeRawBufferPointer($0))) }
+        let (count, fault) = topic.withBytes { ($0.count, TopicName.fault(in: $0)) }
         if let fault { throw TopicName.error(fault, topic) }
         return 2 + count
     }

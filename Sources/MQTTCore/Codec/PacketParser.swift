@@ -196,9 +196,9 @@ extension PacketParser {
     }
 
     func checkResponseTopic(_ properties: Properties) throws(MQTTXError) {
-        guard var topic = properties.responseTopic else { return }
+        guard let topic = properties.responseTopic else { return }
         guard !topic.isEmpty else { throw .protocolError("response topic is empty") }
-        guard !topic.withUTF8({ TopicName.hasWildcard(UnsafeRawBufferPointer($0)) }) else {
+        guard !topic.withBytes({ TopicName.hasWildcard($0) }) else {
             throw .protocolError("response topic '\(topic)' contains a wildcard")
         }
     }

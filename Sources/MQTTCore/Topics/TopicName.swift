@@ -7,8 +7,7 @@ public enum TopicName {
     ///
     /// - Throws: `MQTTXError` with code `.invalidTopic` (`.invalidUTF8` for U+0000), reason code 0x90.
     public static func validate(_ topic: String) throws(MQTTXError) {
-        var topic = topic
-        let fault = topic.withUTF8 { Self.fault(in: UnsafeRawBufferPointer($0)) }
+        let fault = topic.withBytes { Self.fault(in: $0) }
         if let fault { throw error(fault, topic) }
     }
 

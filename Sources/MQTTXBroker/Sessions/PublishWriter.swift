@@ -107,8 +107,7 @@ struct PublishWriter {
 
         @inline(__always)
         mutating func write(_ string: String) {
-            var string = string
-            string.withUTF8 { write(UnsafeRawBufferPointer($0)) }
+            string.withBytes { write($0) }
         }
     }
 }

@@ -266,8 +266,7 @@ final class Outbox: Sendable {
             let result = body(&state, &completions)
             return (result, Self.claimFlush(&state))
         }
-        // After those who go on now: what they send on the event loop leaves in the same write.
-        defer { if needsFlush { scheduleFlush() } }
+        if needsFlush { scheduleFlush() }
         for (receipt, outcome) in completions.receipts { receipt.complete(outcome) }
         for other in completions.others {
             switch other {

@@ -1,3 +1,4 @@
+import MQTTCore
 import NIOCore
 
 /// Bytes that a writer appends to one after another.
@@ -47,8 +48,7 @@ struct ByteSink: ~Copyable {
 
     @inline(__always)
     mutating func append(_ text: String) {
-        var text = text
-        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+        text.withBytes { append($0) }
     }
 
     mutating func append(_ buffer: ByteBuffer) { buffer.withUnsafeReadableBytes { append($0) } }

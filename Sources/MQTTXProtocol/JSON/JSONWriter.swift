@@ -32,14 +32,9 @@ struct JSONWriter: ~Copyable {
     }
 
     mutating func string(_ string: String) {
-        var string = string
-        string.withUTF8 { utf8 in
-            let plain = JSONText.plainPrefix(UnsafeRawBufferPointer(utf8))
-            if plain == utf8.count {
-                quoted(UnsafeRawBufferPointer(utf8))
-            } else {
-                escaped(UnsafeRawBufferPointer(utf8), plainPrefix: plain)
-            }
+        string.withBytes { utf8 in
+            let plain = JSONText.plainPrefix(utf8)
+            if plain == utf8.count { quoted(utf8) } else { escaped(utf8, plainPrefix: plain) }
         }
     }
 
