@@ -33,6 +33,10 @@ final class ClientConnection: PacketReceiver {
     @exclusivity(unchecked)
     private var acknowledgements: [Packet] = []
     private var ending: MQTTXError?
+    /// From the first packet of a read to its end.
+    @exclusivity(unchecked)
+    private var isReading = false
+    private var holdsTasks = false
     private var isOpenedDone = false
     private var isFinished = false
     private var handshakeTimer: Scheduled<Void>?
@@ -85,6 +89,7 @@ final class ClientConnection: PacketReceiver {
     }
 
     func received(_ item: DecodedPacket, from connection: PacketConnection) {
+        holdTasks()
         guard heldBack == nil else {
             heldBack?.append(item)
             return
@@ -100,6 +105,7 @@ final class ClientConnection: PacketReceiver {
     }
 
     func received(_ publish: consuming Publish, from connection: PacketConnection) {
+        holdTasks()
         guard heldBack == nil else {
             heldBack?.append(.packet(.publish(publish)))
             return
@@ -160,14 +166,29 @@ final class ClientConnection: PacketReceiver {
     func readCompleted(_ connection: PacketConnection) {
         keepAlive?.didRead()
         takeAcknowledgements()
-        guard isConnected, server != nil else { return }
+        guard isConnected, server != nil else { return runTasks() }
         sendReady()
         if inbound.readCompleted(awaitsAnswer: { core.awaitsAnswer }) { pause() }
         if inbound.incoming.owedCount > 0 { watchForStall() }
         watchParking()
+        runTasks()
         // What tasks on the event loop answer to this goes into the same write.
         if core.executor.isBusy { core.outbox.flushSoon() } else { core.outbox.flush() }
         if !connection.isWritable, core.outbox.isBlocked { pause() }
+    }
+
+    /// Tasks on the event loop that go on because of what is being read do so when it is read, without another round.
+    private func holdTasks() {
+        guard !isReading else { return }
+        isReading = true
+        holdsTasks = core.executor.hold()
+    }
+
+    private func runTasks() {
+        isReading = false
+        guard holdsTasks else { return }
+        holdsTasks = false
+        core.executor.release()
     }
 
     func violated(_ error: MQTTXError, on connection: PacketConnection) {
@@ -184,6 +205,7 @@ final class ClientConnection: PacketReceiver {
 
     func connectionClosed(_ error: (any Error)?, connection: PacketConnection) {
         takeAcknowledgements()
+        runTasks()
         let translated = error.map { $0 as? MQTTXError ?? core.translate($0) }
         let wasConnected = isConnected
         let cause =

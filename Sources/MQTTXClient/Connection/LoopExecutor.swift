@@ -25,6 +25,19 @@ final class LoopExecutor: TaskExecutor {
     /// Whether jobs wait for their turn.
     var isBusy: Bool { state.withLock { $0.isScheduled } }
 
+    /// Lets jobs wait for ``release()``, on the event loop, instead of another round of it.
+    ///
+    /// - Returns: false if they wait for a round already.
+    func hold() -> Bool {
+        state.withLock { state in
+            defer { state.isScheduled = true }
+            return !state.isScheduled
+        }
+    }
+
+    /// Runs what has come since ``hold()``.
+    func release() { run(round: 1) }
+
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         let mustSchedule = state.withLock { state in
