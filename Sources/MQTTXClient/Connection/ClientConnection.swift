@@ -37,6 +37,7 @@ final class ClientConnection: PacketReceiver {
     @exclusivity(unchecked)
     private var isReading = false
     private var holdsTasks = false
+    private var owesFlush = false
     private var isOpenedDone = false
     private var isFinished = false
     private var handshakeTimer: Scheduled<Void>?
@@ -89,7 +90,7 @@ final class ClientConnection: PacketReceiver {
     }
 
     func received(_ item: DecodedPacket, from connection: PacketConnection) {
-        holdTasks()
+        beginTurn()
         guard heldBack == nil else {
             heldBack?.append(item)
             return
@@ -105,7 +106,7 @@ final class ClientConnection: PacketReceiver {
     }
 
     func received(_ publish: consuming Publish, from connection: PacketConnection) {
-        holdTasks()
+        beginTurn()
         guard heldBack == nil else {
             heldBack?.append(.packet(.publish(publish)))
             return
@@ -166,22 +167,25 @@ final class ClientConnection: PacketReceiver {
     func readCompleted(_ connection: PacketConnection) {
         keepAlive?.didRead()
         takeAcknowledgements()
-        guard isConnected, server != nil else { return runTasks() }
+        guard isConnected, server != nil else { return giveUpTurn() }
         sendReady()
         if inbound.readCompleted(awaitsAnswer: { core.awaitsAnswer }) { pause() }
         if inbound.incoming.owedCount > 0 { watchForStall() }
         watchParking()
         runTasks()
-        // What tasks on the event loop answer to this goes into the same write.
-        if core.executor.isBusy { core.outbox.flushSoon() } else { core.outbox.flush() }
+        flush()
         if !connection.isWritable, core.outbox.isBlocked { pause() }
     }
 
-    /// Tasks on the event loop that go on because of what is being read do so when it is read, without another round.
-    private func holdTasks() {
+    // MARK: The end of a read
+
+    /// Tasks on the event loop that go on because of what is being read do so when it is read, and what they send leaves at
+    /// once: without another round of the event loop.
+    private func beginTurn() {
         guard !isReading else { return }
         isReading = true
         holdsTasks = core.executor.hold()
+        owesFlush = core.outbox.claimFlush()
     }
 
     private func runTasks() {
@@ -189,6 +193,23 @@ final class ClientConnection: PacketReceiver {
         guard holdsTasks else { return }
         holdsTasks = false
         core.executor.release()
+    }
+
+    /// What tasks on the event loop answer to this read goes into the same write.
+    private func flush() {
+        if !core.executor.isBusy {
+            core.outbox.flush()
+        } else if owesFlush || core.outbox.claimFlush() {
+            core.outbox.scheduleFlush()
+        }
+        owesFlush = false
+    }
+
+    /// Where nothing may be sent any more, or nothing yet.
+    private func giveUpTurn() {
+        runTasks()
+        if owesFlush { core.outbox.scheduleFlush() }
+        owesFlush = false
     }
 
     func violated(_ error: MQTTXError, on connection: PacketConnection) {
@@ -205,7 +226,7 @@ final class ClientConnection: PacketReceiver {
 
     func connectionClosed(_ error: (any Error)?, connection: PacketConnection) {
         takeAcknowledgements()
-        runTasks()
+        giveUpTurn()
         let translated = error.map { $0 as? MQTTXError ?? core.translate($0) }
         let wasConnected = isConnected
         let cause =

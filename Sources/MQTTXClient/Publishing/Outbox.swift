@@ -213,11 +213,17 @@ final class Outbox: Sendable {
 
     /// Flushes when what the event loop has to do already is done.
     func flushSoon() {
-        let isScheduled = state.withLock { state in
+        if claimFlush() { scheduleFlush() }
+    }
+
+    /// Takes over the next flush: nobody else schedules one.
+    ///
+    /// - Returns: false if one is scheduled already.
+    func claimFlush() -> Bool {
+        state.withLock { state in
             defer { state.isFlushScheduled = true }
-            return state.isFlushScheduled
+            return !state.isFlushScheduled
         }
-        if !isScheduled { scheduleFlush() }
     }
 
     /// Hands the bytes of all packets so far to the socket.
@@ -286,5 +292,5 @@ final class Outbox: Sendable {
         return true
     }
 
-    private func scheduleFlush() { eventLoop.execute { self.flush() } }
+    func scheduleFlush() { eventLoop.execute { self.flush() } }
 }
