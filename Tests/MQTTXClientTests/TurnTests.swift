@@ -46,6 +46,31 @@ struct TurnTests {
         }
     }
 
+    @Test(
+        "Not before the connection counts as gone: what they send then waits for the next",
+        arguments: [End.garbage, .disconnect])
+    func afterwards(end: End) async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(connections)
+            // Awaited below.
+            let task = Task(executorPreference: client.taskExecutor) {
+                try await client.publish("t", "1", qos: .atLeastOnce)
+                try await client.publish("t", "2")
+            }
+            let publish = try await connection.nextPublish()
+            var bytes = ByteBuffer()
+            try PacketEncoder(version: .v5).encode(
+                .puback(Acknowledgement(packetID: publish.packetID)), into: &bytes)
+            bytes.writeBytes(end == .garbage ? [0xF8, 0xFF, 0xFF, 0xFF, 0xFF] : [0xE0, 0])
+            try await connection.send(bytes)
+            let second = try #require(await connections.next())
+            try await second.accept(sessionPresent: true)
+            #expect(try await second.nextPublish().payload == ByteBuffer(string: "2"))
+            try await task.value
+            await client.disconnect()
+        }
+    }
+
     @Test("What they answer to many packets of one read comes whole and in order, whoever else publishes meanwhile")
     func inOrder() async throws {
         try await ScriptedBroker.run { broker, connections in

@@ -21,7 +21,7 @@ package struct UTF8Key: Hashable, Sendable {
     }
 
     private static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-        var state = seed ^ UInt64(truncatingIfNeeded: bytes.count)
+        var state = seed
         var offset = 0
         while offset + 8 <= bytes.count {
             state = mix(state ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
@@ -32,7 +32,7 @@ package struct UTF8Key: Hashable, Sendable {
             rest = rest << 8 | UInt64(bytes[offset])
             offset += 1
         }
-        return mix(state ^ rest)
+        return mix(mix(state ^ rest) ^ UInt64(truncatingIfNeeded: bytes.count))
     }
 
     @inline(__always)

@@ -185,7 +185,7 @@ final class ClientConnection: PacketReceiver {
         guard !isReading else { return }
         isReading = true
         holdsTasks = core.executor.hold()
-        owesFlush = core.outbox.claimFlush()
+        if core.outbox.claimFlush() { owesFlush = true }
     }
 
     private func runTasks() {
@@ -205,10 +205,13 @@ final class ClientConnection: PacketReceiver {
         owesFlush = false
     }
 
-    /// Where nothing may be sent any more, or nothing yet.
+    /// Where nothing may be sent yet, or nothing any more: tasks go on when the connection counts as what it is, and never
+    /// within a call that closes it.
     private func giveUpTurn() {
-        runTasks()
+        isReading = false
+        if holdsTasks { eventLoop.execute { [executor = core.executor] in executor.release() } }
         if owesFlush { core.outbox.scheduleFlush() }
+        holdsTasks = false
         owesFlush = false
     }
 

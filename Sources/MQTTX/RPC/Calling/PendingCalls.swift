@@ -151,9 +151,8 @@ final class PendingCalls: Sendable {
             // An earlier timer has taken over.
             guard state.alarm == deadline else { return ([], nil) }
             var due: [Call] = []
-            state.deadlines.sweep()
-            while let first = state.deadlines.first, first.deadline <= now {
-                due.append(first)
+            while let first = state.deadlines.first, first.isOver || first.deadline <= now {
+                if !first.isOver { due.append(first) }
                 state.deadlines.removeFirst()
             }
             state.alarm = state.deadlines.first?.deadline
