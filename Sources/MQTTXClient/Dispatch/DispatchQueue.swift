@@ -127,7 +127,8 @@ package final class DispatchQueue: Sendable {
     // MARK: Workers
 
     /// One worker: runs handlers until ``stop()``.
-    package func work() async {
+    // Concurrent: of nobody's isolation, so that it need not be looked up after each handler whose it is.
+    @concurrent package func work() async {
         var earned: [Earned] = []
         let clock = ContinuousClock()
         // One turn begins when the one before ends.
