@@ -44,6 +44,34 @@ struct OrderTests {
         }
     }
 
+    @Test("Each of more topics than are remembered keeps its order, also those that are forgotten in between")
+    func manyTopics() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(connections)
+            let (topics, rounds) = (9_000, 3)
+            let received = Mutex<[String: [String]]>([:])
+            let handled = Log<Void>()
+            async let subscribing = client.subscribe("#") { message in
+                if message.topic.hasSuffix("7") { await Task.yield() }
+                received.withLock { $0[message.topic, default: []].append(message.string ?? "") }
+                handled.add(())
+            }
+            try await connection.grant()
+            _ = try await subscribing
+            for round in 0..<rounds {
+                let payload = ByteBuffer(string: "\(round)")
+                try await connection.send((0..<topics).map { .publish(Publish(topic: "\($0)", payload: payload)) })
+            }
+            _ = await handled.next(topics * rounds)
+            let wanted = (0..<rounds).map { "\($0)" }
+            received.withLock { received in
+                #expect(received.count == topics)
+                #expect(received.allSatisfy { $0.value == wanted })
+            }
+            await client.disconnect()
+        }
+    }
+
     @Test("With one worker messages are handled in the order received, whatever their topics")
     func oneWorker() async throws {
         try await ScriptedBroker.run { broker, connections in

@@ -26,3 +26,9 @@ struct TopicLevels {
         return Level(bytes: level, isLast: !hasNext)
     }
 }
+
+extension UInt8 {
+    static let levelSeparator = UInt8(ascii: "/")
+    static let singleLevelWildcard = UInt8(ascii: "+")
+    static let multiLevelWildcard = UInt8(ascii: "#")
+}

@@ -172,8 +172,7 @@ final class ClientConnection: PacketReceiver {
         if inbound.readCompleted(awaitsAnswer: { core.awaitsAnswer }) { pause() }
         if inbound.incoming.owedCount > 0 { watchForStall() }
         watchParking()
-        runTasks()
-        flush()
+        endTurn()
         if !connection.isWritable, core.outbox.isBlocked { pause() }
     }
 
@@ -185,21 +184,19 @@ final class ClientConnection: PacketReceiver {
         guard !isReading else { return }
         isReading = true
         holdsTasks = core.executor.hold()
-        if core.outbox.claimFlush() { owesFlush = true }
+        if core.outbox.takeOverFlush() { owesFlush = true }
     }
 
-    private func runTasks() {
+    private func endTurn() {
         isReading = false
-        guard holdsTasks else { return }
-        holdsTasks = false
-        core.executor.release()
-    }
-
-    /// What tasks on the event loop answer to this read goes into the same write.
-    private func flush() {
+        if holdsTasks {
+            holdsTasks = false
+            core.executor.release()
+        }
+        // What tasks have still to answer to this read goes into the same write.
         if !core.executor.isBusy {
             core.outbox.flush()
-        } else if owesFlush || core.outbox.claimFlush() {
+        } else if owesFlush || core.outbox.takeOverFlush() {
             core.outbox.scheduleFlush()
         }
         owesFlush = false

@@ -2,7 +2,8 @@ internal import DequeModule
 
 /// The messages of one topic, in the order received. At most one worker has a lane at a time: that is what keeps the order.
 final class TopicLane: @unchecked Sendable {
-    // Unchecked, also for exclusive access, which every message would pay for: all up to `filled` belongs to the event loop, the rest is guarded by the dispatch queue's lock.
+    // Unchecked, also for exclusive access, which every message would pay for: all up to `filled` belongs to the event loop,
+    // the rest is guarded by the dispatch queue's lock.
 
     let topic: String
     /// The subscriptions that match the topic, as of `generation` of the registry.

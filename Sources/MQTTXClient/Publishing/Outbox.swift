@@ -211,15 +211,10 @@ final class Outbox: Sendable {
         if needsFlush { scheduleFlush() }
     }
 
-    /// Flushes when what the event loop has to do already is done.
-    func flushSoon() {
-        if claimFlush() { scheduleFlush() }
-    }
-
-    /// Takes over the next flush: nobody else schedules one.
+    /// Takes over the next flush: nobody else schedules one until the caller has flushed, or scheduled it.
     ///
     /// - Returns: false if one is scheduled already.
-    func claimFlush() -> Bool {
+    func takeOverFlush() -> Bool {
         state.withLock { state in
             defer { state.isFlushScheduled = true }
             return !state.isFlushScheduled
@@ -292,5 +287,6 @@ final class Outbox: Sendable {
         return true
     }
 
+    /// Flushes when what the event loop has to do already is done.
     func scheduleFlush() { eventLoop.execute { self.flush() } }
 }

@@ -1,10 +1,10 @@
 /// A string compared by its bytes: MQTT normalizes nothing (MQTT-4.7.3-4), where Swift takes canonically equivalent strings
 /// for equal.
 ///
-/// Hashed once, with a seed of this process: peers can't choose strings that collide.
+/// Hashed once, with a seed of this process, which peers don't know.
 package struct UTF8Key: Hashable, Sendable {
     package let string: String
-    /// Random in all its bits.
+    /// Spread over all its bits.
     package let hash: UInt64
 
     private static let seed = UInt64.random(in: .min ... .max)
