@@ -5,31 +5,29 @@ func flights() throws -> [Benchmark] { [outgoingQoS1(), outgoingQoS2(), incoming
 
 private let inFlight = 1_000
 
-private final class Token: Sendable {}
+private final class Message: Sendable {}
 
 private func outgoingQoS1() -> Benchmark {
-    let message = publish(.atLeastOnce)
-    let token = Token()
+    let message = Message()
     var flight = OutgoingFlight()
-    var ids = (0..<inFlight).compactMap { _ in flight.add(message, token: token) }
+    var ids = (0..<inFlight).compactMap { _ in flight.add(message, qos: .atLeastOnce) }
     var next = 0
     return Benchmark("flight/outgoing-qos1") {
         keep(flight.puback(ids[next]))
-        ids[next] = try taken(flight.add(message, token: token))
+        ids[next] = try taken(flight.add(message, qos: .atLeastOnce))
         next = (next + 1) % inFlight
     }
 }
 
 private func outgoingQoS2() -> Benchmark {
-    let message = publish(.exactlyOnce)
-    let token = Token()
+    let message = Message()
     var flight = OutgoingFlight()
-    var ids = (0..<inFlight).compactMap { _ in flight.add(message, token: token) }
+    var ids = (0..<inFlight).compactMap { _ in flight.add(message, qos: .exactlyOnce) }
     var next = 0
     return Benchmark("flight/outgoing-qos2") {
         keep(flight.pubrec(ids[next], reasonCode: .success))
         keep(flight.pubcomp(ids[next]))
-        ids[next] = try taken(flight.add(message, token: token))
+        ids[next] = try taken(flight.add(message, qos: .exactlyOnce))
         next = (next + 1) % inFlight
     }
 }

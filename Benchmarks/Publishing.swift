@@ -28,7 +28,7 @@ private func publishingQoS1() -> Benchmark {
     return Benchmark("publish/qos1", batch: batch) {
         for _ in 0..<batch {
             var completions = OutboxState.Completions()
-            keep(outbox.state.submit(message, receipt: PublishReceipt(), completions: &completions))
+            keep(outbox.state.submit(PublishReceipt(message), completions: &completions))
         }
         let bytes = outbox.write()
         let size = bytes.readableBytes / batch

@@ -26,7 +26,7 @@ extension MQTTClient {
         switch try offer(topic, payload, qos, retain, properties) {
         case .written: return .success
         case .taken(let receipt): return try await receipt.outcome.get()
-        case .full(let publish): return try await outbox.submit(publish)?.outcome.get() ?? .success
+        case .full(let message): return try await outbox.submit(message)?.outcome.get() ?? .success
         }
     }
 
@@ -63,7 +63,7 @@ extension MQTTClient {
         switch try offer(topic, payload, qos, retain, properties) {
         case .written: return .delivered
         case .taken(let receipt): return receipt
-        case .full(let publish): return try await outbox.submit(publish) ?? .delivered
+        case .full(let message): return try await outbox.submit(message) ?? .delivered
         }
     }
 
@@ -135,7 +135,7 @@ extension MQTTClient {
 extension PublishReceipt {
     /// For a message that was done before anyone could ask.
     static let delivered: PublishReceipt = {
-        let receipt = PublishReceipt()
+        let receipt = PublishReceipt(Publish(topic: "", payload: .init()))
         receipt.complete(.written)
         return receipt
     }()

@@ -21,6 +21,8 @@ final class Outbox: Sendable {
     /// Calls and messages in flight up to which everything can come to wait for a delayed TCP acknowledgement: a broker with
     /// Nagle's algorithm on holds small packets back until then. With more, something is always on its way.
     private static let few = 24
+    /// A message that is in flight for so long, or twice that, takes long.
+    private static let patience = TimeAmount.milliseconds(50)
 
     init(
         limits: QueueLimits, largestAnswers: Int, eventLoop: any EventLoop,
@@ -42,8 +44,8 @@ final class Outbox: Sendable {
         case written
         /// In flight or queued: the receipt will tell.
         case taken(PublishReceipt)
-        /// The queue is full: there may be room after ``waitForRoom()``.
-        case full(Publish)
+        /// The queue is full: there may be room later, as ``submit(_:)`` waits for.
+        case full(PublishReceipt)
     }
 
     /// Sends a message at QoS 0 if nothing is before it; never waits.
@@ -61,32 +63,39 @@ final class Outbox: Sendable {
     }
 
     /// Sends a message, or queues it; never waits.
-    func offer(_ publish: Publish) throws(MQTTXError) -> Offer {
-        let receipt = PublishReceipt()
+    func offer(_ publish: consuming Publish) throws(MQTTXError) -> Offer {
+        let message = PublishReceipt(publish, isWatched: true)
         // The common case completes nothing.
-        let (isSent, needsFlush) = try state.withLock { state throws(MQTTXError) -> (Bool, Bool) in
-            guard try state.trySend(publish, receipt: receipt) else { return (false, false) }
-            return (true, Self.claimFlush(&state))
+        let (isSent, needsFlush, needsWatch) = try state.withLock { state throws(MQTTXError) -> (Bool, Bool, Bool) in
+            guard try state.trySend(message) else { return (false, false, false) }
+            return (true, Self.claimFlush(&state), state.watch.begin())
         }
         if needsFlush { scheduleFlush() }
-        if isSent { return .taken(receipt) }
-        switch access({ $0.submit(publish, receipt: receipt, completions: &$1) }) {
-        case .written: return .written
-        case .taken: return .taken(receipt)
+        if needsWatch { scheduleWatch() }
+        if isSent { return .taken(message) }
+        message.takesLong()
+        return try offerAgain(message)
+    }
+
+    private func offerAgain(_ message: PublishReceipt) throws(MQTTXError) -> Offer {
+        switch access({ $0.submit(message, completions: &$1) }) {
+        case .written: .written
+        case .taken: .taken(message)
         case .refused(let error): throw error
-        case .full: return .full(publish)
+        case .full: .full(message)
         }
     }
 
-    /// Sends a message, or queues it once there is room.
+    /// Sends a message, or queues it, once there is room.
     ///
     /// - Returns: its receipt, or nil if it is done.
-    func submit(_ publish: Publish) async throws -> PublishReceipt? {
+    func submit(_ message: PublishReceipt) async throws -> PublishReceipt? {
         while true {
-            switch try offer(publish) {
+            try await waitForRoom()
+            switch try offerAgain(message) {
             case .written: return nil
             case .taken(let receipt): return receipt
-            case .full: try await waitForRoom()
+            case .full: continue
             }
         }
     }
@@ -272,6 +281,7 @@ final class Outbox: Sendable {
         for other in completions.others {
             switch other {
             case .answered(let request, let result): request.answered(result)
+            case .takesLong(let receipt): receipt.takesLong()
             case .room(let waiter): waiter.continuation.resume()
             case .drained(let continuation): continuation.resume()
             case .failed(let topic, let error): notify(.publishFailed(topic: topic, error: error))
@@ -285,6 +295,15 @@ final class Outbox: Sendable {
         guard !state.isFlushScheduled, !state.output.isEmpty else { return false }
         state.isFlushScheduled = true
         return true
+    }
+
+    /// Looks for messages that the broker does not acknowledge soon, until there are none in flight.
+    private func scheduleWatch() {
+        eventLoop.scheduleTask(in: Self.patience) {
+            let (messages, goesOn) = self.state.withLock { $0.look() }
+            for message in messages { message.takesLong() }
+            if goesOn { self.scheduleWatch() }
+        }
     }
 
     /// Flushes when what the event loop has to do already is done.

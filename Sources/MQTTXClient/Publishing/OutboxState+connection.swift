@@ -11,7 +11,8 @@ extension OutboxState {
             if !complete(flight.puback(ack.packetID), ack, &completions) { endExactlyOnce(ack, &completions) }
         case .pubrec(let ack):
             switch flight.pubrec(ack.packetID, reasonCode: ack.reasonCode) {
-            case .release:
+            case .release(let item):
+                (item as? PublishReceipt)?.releasePayload()
                 acknowledge(.pubrel, ack.packetID, .success)
             case .completed(let entry):
                 complete(.completed(entry), ack, &completions)
@@ -34,7 +35,7 @@ extension OutboxState {
     private mutating func complete(
         _ outcome: consuming OutgoingFlight.Outcome, _ ack: Acknowledgement, _ completions: inout Completions
     ) -> Bool {
-        guard case .completed(let entry) = consume outcome, let receipt = entry.token as? PublishReceipt else {
+        guard case .completed(let entry) = consume outcome, let message = entry.item as? PublishReceipt else {
             return false
         }
         // What PUBREC has accepted is delivered: an identifier not known any more when PUBREL comes again, on the next
@@ -42,37 +43,29 @@ extension OutboxState {
         guard ack.reasonCode.isError, entry.stage != .awaitingPubcomp else {
             let reasonCode = ack.reasonCode.isError ? .success : ack.reasonCode
             statistics.delivered += 1
-            completions.receipts.append((receipt, .delivered(BrokerAnswer(reasonCode, ack.properties))))
+            completions.receipts.append((message, .delivered(BrokerAnswer(reasonCode, ack.properties))))
             return true
         }
-        fail(receipt, entry, MQTTXError(publishRefused: ack, topic: entry.publish.topic), &completions)
+        fail(message, MQTTXError(publishRefused: ack, topic: message.topic), &completions)
         return true
     }
 
     /// A broker without QoS 2 took the message at QoS 1, as RabbitMQ does before 3.13. There will be no PUBREC.
     private mutating func endExactlyOnce(_ ack: Acknowledgement, _ completions: inout Completions) {
         guard case .completed(let entry) = flight.pubackOfExactlyOnce(ack.packetID),
-            let receipt = entry.token as? PublishReceipt
+            let message = entry.item as? PublishReceipt
         else { return }
         let error =
             ack.reasonCode.isError
-            ? MQTTXError(publishRefused: ack, topic: entry.publish.topic)
+            ? MQTTXError(publishRefused: ack, topic: message.topic)
             : MQTTXError(
                 .publishFailed,
-                "the broker took the message to '\(entry.publish.topic)' at QoS 1: it may arrive more than once")
-        fail(receipt, entry, error, &completions)
-    }
-
-    private mutating func fail(
-        _ receipt: PublishReceipt, _ entry: OutgoingFlight.Entry, _ error: MQTTXError, _ completions: inout Completions
-    ) {
-        statistics.failures += 1
-        completions.receipts.append((receipt, .failed(error)))
-        completions.others.append(.failed(topic: entry.publish.topic, error))
+                "the broker took the message to '\(message.topic)' at QoS 1: it may arrive more than once")
+        fail(message, error, &completions)
     }
 
     private mutating func answered(_ id: UInt16, _ packet: Packet, _ completions: inout Completions) {
-        guard case .completed(let entry) = flight.answer(id), let request = entry.token as? PendingRequest else {
+        guard case .completed(let entry) = flight.answer(id), let request = entry.item as? PendingRequest else {
             return
         }
         requestsInFlight -= 1
@@ -83,6 +76,14 @@ extension OutboxState {
         }
         if let again = request.again(after: packet) { return waitingRequests.append(again) }
         completions.others.append(.answered(request, .success(packet)))
+    }
+
+    /// What has been in flight since the look before the last.
+    ///
+    /// - Returns: the messages, and whether to look again.
+    mutating func look() -> (messages: [PublishReceipt], again: Bool) {
+        let messages = flight.items(sent: watch.next(lastSent: flight.lastSent)).compactMap { $0 as? PublishReceipt }
+        return (messages, watch.isOn)
     }
 
     // MARK: The connection
@@ -105,22 +106,20 @@ extension OutboxState {
         endRequests(entries.filter { $0.stage == .awaitingAnswer }, &completions)
         // Newest first, each to the front: the queue keeps the order in which they were sent.
         for entry in entries.reversed() where entry.stage != .awaitingAnswer {
-            guard let receipt = entry.token as? PublishReceipt else { continue }
-            var publish = entry.publish
-            publish.packetID = 0
+            guard let message = entry.item as? PublishReceipt else { continue }
             let sendAgain =
                 switch entry.stage {
                 case .awaitingPuback: true
                 case .awaitingPubrec: limits.lostSessionQoS2 == .sendAgain
-                case .awaitingPubcomp, .awaitingAnswer, .abandoned, .free: false
+                case .awaitingPubcomp, .awaitingAnswer, .abandoned: false
                 }
-            let pending = Pending(publish: publish, receipt: receipt)
             if sendAgain {
-                waiting.prepend(pending)
-                waitingBytes += pending.size
+                completions.others.append(.takesLong(message))
+                waiting.prepend(message)
+                waitingBytes += message.size
             } else {
                 fail(
-                    pending,
+                    message,
                     MQTTXError(
                         .publishFailed,
                         "the outcome is unknown: the broker lost the session while a QoS 2 message was in flight"),
@@ -131,7 +130,7 @@ extension OutboxState {
 
     private mutating func endRequests(_ entries: [OutgoingFlight.Entry], _ completions: inout Completions) {
         requestsInFlight = 0
-        for request in entries.compactMap({ $0.token as? PendingRequest }) + waitingRequests {
+        for request in entries.compactMap({ $0.item as? PendingRequest }) + waitingRequests {
             completions.others.append(.answered(request, .failure(Self.unanswered)))
         }
         waitingRequests.removeAll()
@@ -154,11 +153,9 @@ extension OutboxState {
         disconnected(&completions)
         phase = .stopped
         for entry in flight.removeAll() {
-            if let receipt = entry.token as? PublishReceipt {
-                fail(Pending(publish: entry.publish, receipt: receipt), error, &completions)
-            }
+            if let message = entry.item as? PublishReceipt { fail(message, error, &completions) }
         }
-        for pending in waiting { fail(pending, error, &completions) }
+        for message in waiting { fail(message, error, &completions) }
         waiting.removeAll()
         waitingBytes = 0
         for waiter in roomWaiters { completions.others.append(.room(waiter)) }

@@ -14,14 +14,6 @@ package struct OutboxState: ~Copyable {
         case online(ServerCapabilities)
     }
 
-    /// A message that has not been sent yet.
-    struct Pending {
-        var publish: Publish
-        let receipt: PublishReceipt
-        /// What it counts in the queue.
-        var size: Int { publish.payload.readableBytes + publish.topic.utf8.count + 64 }
-    }
-
     /// What became of a message that was handed in.
     package enum Submission {
         /// QoS 0, on its way to the socket: done.
@@ -48,6 +40,8 @@ package struct OutboxState: ~Copyable {
         enum Other {
             /// A SUBSCRIBE or UNSUBSCRIBE.
             case answered(PendingRequest, Result<Packet, MQTTXError>)
+            /// A message that was in flight waits again.
+            case takesLong(PublishReceipt)
             /// There is room in the queue.
             case room(RoomWaiter)
             /// Nothing waits any more.
@@ -62,7 +56,8 @@ package struct OutboxState: ~Copyable {
     var encoder = PacketEncoder(version: .v5)
     var aliases = OutgoingTopicAliases(maximum: 0)
     var flight = OutgoingFlight()
-    var waiting = Deque<Pending>()
+    var watch = FlightWatch()
+    var waiting = Deque<PublishReceipt>()
     var waitingBytes = 0
     var roomWaiters = Deque<RoomWaiter>()
     var drainWaiters: [UnsafeContinuation<Void, Never>] = []
@@ -95,14 +90,12 @@ package struct OutboxState: ~Copyable {
     }
 
     /// The whole way of a message at QoS 1 and 2 in the common case: in flight, and into the bytes of the next write.
-    package mutating func trySend(_ publish: Publish, receipt: PublishReceipt) throws(MQTTXError) -> Bool {
-        guard publish.qos != .atMostOnce, case .online = phase, waiting.isEmpty, output.hasRoom else { return false }
-        return try send(publish, receipt: receipt)
+    package mutating func trySend(_ message: PublishReceipt) throws(MQTTXError) -> Bool {
+        guard case .online = phase, waiting.isEmpty, output.hasRoom, message.qos != .atMostOnce else { return false }
+        return try send(message)
     }
 
-    package mutating func submit(_ publish: Publish, receipt: PublishReceipt, completions: inout Completions)
-        -> Submission
-    {
+    package mutating func submit(_ message: PublishReceipt, completions: inout Completions) -> Submission {
         switch phase {
         case .stopped:
             return .refused(MQTTXError(.notConnected, "the client is not connected"))
@@ -112,21 +105,21 @@ package struct OutboxState: ~Copyable {
             }
         case .online:
             do throws(MQTTXError) {
-                if try trySend(publish, receipt: receipt) { return .taken }
-                if publish.qos == .atMostOnce, waiting.isEmpty, output.hasRoom {
-                    try encode(publish)
-                    statistics.delivered += 1
+                if try trySend(message) { return .taken }
+                if message.qos == .atMostOnce, waiting.isEmpty, output.hasRoom {
+                    try write(message)
                     return .written
                 }
             } catch {
                 return .refused(error)
             }
         }
-        return enqueue(Pending(publish: publish, receipt: receipt), completions: &completions)
+        return enqueue(message, completions: &completions)
     }
 
-    private mutating func enqueue(_ pending: Pending, completions: inout Completions) -> Submission {
-        while !waiting.isEmpty, isFull(for: pending.size) {
+    private mutating func enqueue(_ message: PublishReceipt, completions: inout Completions) -> Submission {
+        let size = message.size
+        while !waiting.isEmpty, isFull(for: size) {
             let full = MQTTXError(.queueFull, "the queue of messages to be sent is full")
             switch limits.policy {
             case .wait:
@@ -135,7 +128,7 @@ package struct OutboxState: ~Copyable {
                 return .refused(full)
             case .dropNewest:
                 statistics.failures += 1
-                completions.others.append(.failed(topic: pending.publish.topic, full))
+                completions.others.append(.failed(topic: message.topic, full))
                 return .refused(full)
             case .dropOldest:
                 let oldest = waiting.removeFirst()
@@ -143,8 +136,8 @@ package struct OutboxState: ~Copyable {
                 fail(oldest, full, &completions)
             }
         }
-        waitingBytes += pending.size
-        waiting.append(pending)
+        waitingBytes += size
+        waiting.append(message)
         return .taken
     }
 
@@ -156,33 +149,20 @@ package struct OutboxState: ~Copyable {
     mutating func pump(_ completions: inout Completions) {
         guard case .online = phase else { return }
         sendWaitingRequests(&completions)
-        while output.hasRoom, let packet = flight.nextToResend() {
-            do throws(MQTTXError) {
-                try encodeResend(packet)
-            } catch {
-                // It went out before within other limits, or with an alias for its topic.
-                guard case .publish(let publish) = packet, let entry = flight.abandon(publish.packetID),
-                    let receipt = entry.token as? PublishReceipt
-                else { continue }
-                fail(Pending(publish: publish, receipt: receipt), error, &completions)
-            }
-        }
+        while output.hasRoom, let resend = flight.nextToResend() { sendAgain(resend, &completions) }
         while !flight.hasResends, output.hasRoom, let next = waiting.first {
             do throws(MQTTXError) {
-                if next.publish.qos == .atMostOnce {
-                    try encode(next.publish)
-                    statistics.delivered += 1
-                    completions.receipts.append((next.receipt, .written))
-                } else if try !send(next.publish, receipt: next.receipt) {
+                if next.qos == .atMostOnce {
+                    try write(next)
+                    completions.receipts.append((next, .written))
+                } else if try !send(next) {
                     break
                 }
-                waitingBytes -= next.size
-                waiting.removeFirst()
             } catch {
-                waitingBytes -= next.size
-                waiting.removeFirst()
                 fail(next, error, &completions)
             }
+            waitingBytes -= next.size
+            waiting.removeFirst()
         }
         wakeRoomWaiters(&completions)
         if !drainWaiters.isEmpty, isDrained {
@@ -206,17 +186,47 @@ package struct OutboxState: ~Copyable {
     }
 
     /// - Returns: false if the window is full.
-    private mutating func send(_ publish: Publish, receipt: PublishReceipt) throws(MQTTXError) -> Bool {
-        guard flight.hasRoom else { return false }
-        try check(publish)
-        guard let id = flight.add(publish, token: receipt) else { return false }
+    private mutating func send(_ message: PublishReceipt) throws(MQTTXError) -> Bool {
+        guard let id = flight.add(message, qos: message.qos) else { return false }
         do throws(MQTTXError) {
-            try encode(publish, packetID: id)
+            try write(message, packetID: id)
             return true
         } catch {
             flight.withdraw(id)
             throw error
         }
+    }
+
+    private mutating func sendAgain(_ resend: OutgoingFlight.Resend, _ completions: inout Completions) {
+        switch resend {
+        case .publish(let id, let item):
+            guard let message = item as? PublishReceipt else { return }
+            do throws(MQTTXError) {
+                try message.withPublish { publish throws(MQTTXError) in
+                    try encoder.encodePublish(
+                        topic: publish.topic, payload: publish.payload, qos: publish.qos, retain: publish.retain,
+                        dup: true, packetID: id, properties: publish.properties, into: &output.bytes)
+                }
+                statistics.sent += 1
+            } catch {
+                // It went out before within other limits, or with an alias for its topic.
+                flight.abandon(id)
+                fail(message, error, &completions)
+            }
+        case .pubrel(let id):
+            acknowledge(.pubrel, id, .success)
+        }
+    }
+
+    /// Adds a message to the next write.
+    private mutating func write(_ message: PublishReceipt, packetID: UInt16 = 0) throws(MQTTXError) {
+        try message.withPublish { publish throws(MQTTXError) in
+            try check(publish)
+            try encode(
+                publish.topic, publish.payload, publish.qos, retain: publish.retain, publish.properties,
+                packetID: packetID)
+        }
+        if packetID == 0 { statistics.delivered += 1 }
     }
 
     private func check(_ publish: borrowing Publish) throws(MQTTXError) {
@@ -226,11 +236,6 @@ package struct OutboxState: ~Copyable {
                 .publishFailed, "the broker takes QoS \(server.maximumQoS.rawValue) at most",
                 reasonCode: .qosNotSupported)
         }
-    }
-
-    private mutating func encode(_ publish: borrowing Publish, packetID: UInt16 = 0) throws(MQTTXError) {
-        try encode(
-            publish.topic, publish.payload, publish.qos, retain: publish.retain, publish.properties, packetID: packetID)
     }
 
     /// From its parts: to make a message of them would count references up and down.
@@ -259,15 +264,10 @@ package struct OutboxState: ~Copyable {
         if qos == .atMostOnce { output.messages += 1 }
     }
 
-    private mutating func encodeResend(_ packet: Packet) throws(MQTTXError) {
-        try encoder.encode(packet, into: &output.bytes)
-        if case .publish = packet { statistics.sent += 1 }
-    }
-
-    mutating func fail(_ pending: Pending, _ error: MQTTXError, _ completions: inout Completions) {
+    mutating func fail(_ message: PublishReceipt, _ error: MQTTXError, _ completions: inout Completions) {
         statistics.failures += 1
-        completions.receipts.append((pending.receipt, .failed(error)))
-        completions.others.append(.failed(topic: pending.publish.topic, error))
+        completions.receipts.append((message, .failed(error)))
+        completions.others.append(.failed(topic: message.topic, error))
     }
 
     // MARK: Requests and other packets
@@ -284,7 +284,7 @@ package struct OutboxState: ~Copyable {
 
     /// - Returns: false if all 65,535 packet identifiers are in use.
     private mutating func send(_ request: PendingRequest) throws(MQTTXError) -> Bool {
-        guard let id = flight.addRequest(token: request) else { return false }
+        guard let id = flight.addRequest(request) else { return false }
         do throws(MQTTXError) {
             try encoder.encode(request.packet(id), into: &output.bytes)
             requestsInFlight += 1

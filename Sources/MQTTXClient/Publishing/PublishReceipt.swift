@@ -1,10 +1,15 @@
 package import MQTTCore
+internal import NIOCore
 internal import Synchronization
 
 /// Stands for one message on its way; ``outcome`` tells how it ended.
+///
+/// Within the client it is the message on its way, which the queue and the table of those in flight refer to.
 public final class PublishReceipt: Sendable {
     private struct State {
         var outcome: PublishOutcome?
+        /// Whether somebody calls ``takesLong()`` if this does: until then whoever waits needs no cancellation handler.
+        var isWatched: Bool
         // One task waits as a rule: no array for it.
         var waiter: Waiter?
         var moreWaiters: [Waiter] = []
@@ -13,27 +18,83 @@ public final class PublishReceipt: Sendable {
     }
 
     private struct Waiter {
+        /// 0 for one that has no cancellation handler.
         let id: Int
         let continuation: UnsafeContinuation<PublishOutcome?, Never>
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
-    package init() {}
+    /// What is sent. Unsafe: it is the outbox's, under its lock, until the message is completed.
+    @exclusivity(unchecked)
+    nonisolated(unsafe) private var publish: Publish?
+    let qos: QoS
 
-    /// How the message ended; waits until it has. Cancelling the task ends the waiting, not the message.
+    /// - Parameter isWatched: whether ``takesLong()`` will be called unless this is completed soon.
+    package init(_ publish: consuming Publish, isWatched: Bool = false) {
+        qos = publish.qos
+        self.publish = publish
+        state = Mutex(State(isWatched: isWatched))
+    }
+
+    // MARK: The message, under the outbox's lock
+
+    var topic: String { publish?.topic ?? "" }
+
+    /// What it counts in the queue.
+    var size: Int { publish.map { $0.payload.readableBytes + $0.topic.utf8.count + 64 } ?? 0 }
+
+    /// Lends the message: for a copy, references would be counted.
+    @inline(__always)
+    func withPublish(_ body: (borrowing Publish) throws(MQTTXError) -> Void) throws(MQTTXError) {
+        try publish?.lend(body)
+    }
+
+    /// The receiver has the message: only its name is still needed.
+    func releasePayload() {
+        publish?.payload = .init()
+        publish?.properties = .init()
+    }
+
+    // MARK: Waiting
+
+    /// How the message ended; waits until it has. Cancelling the task ends the waiting, not the message: at once, or within
+    /// a tenth of a second after the message was sent.
     ///
     /// - Throws: `CancellationError` if the task is cancelled.
     public var outcome: PublishOutcome {
         // Part of who waits: each async call on the way costs a look at where to go on.
         @inline(__always)
         get async throws {
-            let (known, id) = state.withLock { state -> (PublishOutcome?, Int) in
-                if let outcome = state.outcome { return (outcome, 0) }
-                state.nextID += 1
-                return (nil, state.nextID)
+            if let outcome = outcomeIfKnown { return outcome }
+            if let outcome = await outcomeIfSoon { return outcome }
+            return try await outcomeAtLast
+        }
+    }
+
+    /// The outcome if it comes before ``takesLong()`` is called. Brokers answer at once as a rule, and to be told of a
+    /// cancellation meanwhile would cost more than all else about the waiting.
+    private var outcomeIfSoon: PublishOutcome? {
+        @inline(__always)
+        get async {
+            await withUnsafeContinuation { continuation in
+                let outcome: PublishOutcome?? = state.withLock { state in
+                    if let outcome = state.outcome { return .some(outcome) }
+                    guard state.isWatched, state.waiter == nil, !Task.isCancelled else { return .some(nil) }
+                    state.waiter = Waiter(id: 0, continuation: continuation)
+                    return nil
+                }
+                if let outcome { continuation.resume(returning: outcome) }
             }
-            if let known { return known }
+        }
+    }
+
+    private var outcomeAtLast: PublishOutcome {
+        get async throws {
+            let id = state.withLock { state in
+                state.nextID += 1
+                return state.nextID
+            }
             let outcome = await withTaskCancellationHandler {
                 await withUnsafeContinuation { continuation in
                     let outcome: PublishOutcome?? = state.withLock { state in
@@ -51,6 +112,17 @@ public final class PublishReceipt: Sendable {
             guard let outcome else { throw CancellationError() }
             return outcome
         }
+    }
+
+    /// From now on whoever waits is told of a cancellation at once.
+    package func takesLong() {
+        let waiter = state.withLock { state -> Waiter? in
+            state.isWatched = false
+            guard let waiter = state.waiter, waiter.id == 0 else { return nil }
+            state.waiter = nil
+            return waiter
+        }
+        waiter?.continuation.resume(returning: nil)
     }
 
     /// The outcome, if it is there already.
@@ -71,6 +143,7 @@ public final class PublishReceipt: Sendable {
         let (first, more, failed) = state.withLock {
             state -> (Waiter?, [Waiter], (@Sendable (MQTTXError) -> Void)?) in
             guard state.outcome == nil else { return (nil, [], nil) }
+            publish = nil
             state.outcome = outcome
             defer {
                 state.waiter = nil
@@ -93,5 +166,12 @@ public final class PublishReceipt: Sendable {
             guard let index = state.moreWaiters.firstIndex(where: { $0.id == id }) else { return nil }
             return state.moreWaiters.remove(at: index)
         }
+    }
+}
+
+extension Publish {
+    @inline(__always)
+    fileprivate mutating func lend(_ body: (borrowing Publish) throws(MQTTXError) -> Void) throws(MQTTXError) {
+        try body(self)
     }
 }

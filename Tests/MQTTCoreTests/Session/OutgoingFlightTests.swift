@@ -7,17 +7,25 @@ import Testing
 struct OutgoingFlightTests {
     private final class Request: Sendable {}
 
-    private func message(_ text: String, _ qos: QoS = .atLeastOnce) -> Publish {
-        Publish(topic: "t", payload: ByteBuffer(string: text), qos: qos)
+    fileprivate final class Message: Sendable {
+        let text: String
+        let qos: QoS
+
+        init(_ text: String, _ qos: QoS) {
+            self.text = text
+            self.qos = qos
+        }
     }
 
-    private func add(_ flight: inout OutgoingFlight, _ message: Publish) throws -> UInt16 {
+    private func message(_ text: String, _ qos: QoS = .atLeastOnce) -> Message { Message(text, qos) }
+
+    private func add(_ flight: inout OutgoingFlight, _ message: Message) throws -> UInt16 {
         let id = flight.add(message)
         return try #require(id)
     }
 
     private func addRequest(_ flight: inout OutgoingFlight) throws -> UInt16 {
-        let id = flight.addRequest(token: Request())
+        let id = flight.addRequest(Request())
         return try #require(id)
     }
 
@@ -26,11 +34,8 @@ struct OutgoingFlightTests {
         var sent: [String] = []
         while let packet = flight.nextToResend() {
             switch packet {
-            case .publish(let publish):
-                sent.append(
-                    "PUBLISH \(publish.packetID) \(String(buffer: publish.payload))\(publish.dup ? " dup" : "")")
-            case .pubrel(let pubrel): sent.append("PUBREL \(pubrel.packetID)")
-            default: sent.append("\(packet)")
+            case .publish(let id, let message): sent.append("PUBLISH \(id) \(text(of: message))")
+            case .pubrel(let id): sent.append("PUBREL \(id)")
             }
         }
         return sent
@@ -56,10 +61,10 @@ struct OutgoingFlightTests {
         var flight = OutgoingFlight()
         let id = try add(&flight, message("a", .exactlyOnce))
         #expect(flight.pubcomp(id).name == "unknown")
-        #expect(flight.pubrec(id, reasonCode: .success).name == "release")
-        #expect(flight.pubrec(id, reasonCode: .noMatchingSubscribers).name == "release")
+        #expect(flight.pubrec(id, reasonCode: .success).name == "release a")
+        #expect(flight.pubrec(id, reasonCode: .noMatchingSubscribers).name == "release a")
         #expect(flight.count == 1)
-        #expect(flight.pubcomp(id).name == "completed ")
+        #expect(flight.pubcomp(id).name == "completed a")
         #expect(flight.pubrec(id, reasonCode: .success).name == "unknown")
         #expect(flight.count == 0)
     }
@@ -104,7 +109,7 @@ struct OutgoingFlightTests {
         for _ in 0..<5_000 {
             if random.bool() || used.isEmpty {
                 let id = try #require(
-                    random.bool() ? flight.add(message("x")) : flight.addRequest(token: Request()))
+                    random.bool() ? flight.add(message("x")) : flight.addRequest(Request()))
                 #expect(id != 0 && used.insert(id).inserted)
             } else if let id = used.randomElement(using: &random) {
                 used.remove(id)
@@ -127,10 +132,10 @@ struct OutgoingFlightTests {
         var count = 0
         while flight.add(message("")) != nil { count += 1 }
         #expect(count == 65_535 - 64)
-        for _ in 0..<64 { #expect(flight.addRequest(token: Request()) != nil) }
-        #expect(flight.addRequest(token: Request()) == nil)
+        for _ in 0..<64 { #expect(flight.addRequest(Request()) != nil) }
+        #expect(flight.addRequest(Request()) == nil)
         #expect(flight.takeRequests().count == 64)
-        #expect(flight.addRequest(token: Request()) != nil)
+        #expect(flight.addRequest(Request()) != nil)
     }
 
     @Test(
@@ -160,7 +165,7 @@ struct OutgoingFlightTests {
 
     @Test(
         """
-        A resumed session sends again what is unacknowledged: oldest first, same identifiers, DUP, PUBREL \
+        A resumed session sends again what is unacknowledged: oldest first, same identifiers, PUBREL \
         after PUBREC [MQTT-3.3.1-1, MQTT-4.3.3-3, -5, -6, MQTT-4.4.0-1, MQTT-4.6.0-1, MQTT311-2.3.1-3, \
         MQTT311-3.3.1-1, MQTT311-4.3.3-1, MQTT311-4.4.0-1, MQTT311-4.6.0-1]
         """
@@ -176,17 +181,17 @@ struct OutgoingFlightTests {
         let b = try add(&flight, message("b", .exactlyOnce))
         let c = try add(&flight, message("c", .exactlyOnce))
         let d = try add(&flight, message("d"))
-        #expect(flight.pubrec(b, reasonCode: .success).name == "release")
+        #expect(flight.pubrec(b, reasonCode: .success).name == "release b")
         #expect(flight.puback(d).name == "completed d")
         // Without a new connection nothing is sent again.
         #expect(resends(&flight) == [])
         _ = flight.connectionResumed(receiveMaximum: 100)
         #expect(flight.add(message("new")) == nil, "what is new waits behind")
-        #expect(resends(&flight) == ["PUBLISH \(a) a dup", "PUBREL \(b)", "PUBLISH \(c) c dup"])
+        #expect(resends(&flight) == ["PUBLISH \(a) a", "PUBREL \(b)", "PUBLISH \(c) c"])
         #expect(flight.add(message("new")) != nil)
         // And once more, for the PUBLISH of b does not come back.
         _ = flight.connectionResumed(receiveMaximum: 100)
-        #expect(resends(&flight).prefix(3) == ["PUBLISH \(a) a dup", "PUBREL \(b)", "PUBLISH \(c) c dup"])
+        #expect(resends(&flight).prefix(3) == ["PUBLISH \(a) a", "PUBREL \(b)", "PUBLISH \(c) c"])
     }
 
     @Test("Sending again keeps within a Receive Maximum that has become smaller")
@@ -194,12 +199,12 @@ struct OutgoingFlightTests {
         var flight = OutgoingFlight()
         let ids = ["a", "b", "c"].map { flight.add(message($0)) ?? 0 }
         _ = flight.connectionResumed(receiveMaximum: 1)
-        #expect(resends(&flight) == ["PUBLISH \(ids[0]) a dup"])
+        #expect(resends(&flight) == ["PUBLISH \(ids[0]) a"])
         #expect(flight.hasResends && !flight.hasRoom)
         // Acknowledged before its turn has come.
         _ = flight.puback(ids[1])
         _ = flight.puback(ids[0])
-        #expect(resends(&flight) == ["PUBLISH \(ids[2]) c dup"])
+        #expect(resends(&flight) == ["PUBLISH \(ids[2]) c"])
         _ = flight.puback(ids[2])
         #expect(flight.hasRoom && flight.count == 0)
     }
@@ -209,15 +214,16 @@ struct OutgoingFlightTests {
         var flight = OutgoingFlight()
         let token = Request()
         _ = flight.add(message("a"))
-        _ = flight.addRequest(token: token)
+        _ = flight.addRequest(token)
         let requests = flight.connectionResumed(receiveMaximum: 10)
-        #expect(requests.count == 1 && requests.first?.token === token)
+        #expect(requests.count == 1 && requests.first?.item === token)
         _ = resends(&flight)
         _ = flight.add(message("b"))
-        _ = flight.addRequest(token: token)
-        #expect(flight.entries.map { String(buffer: $0.publish.payload) } == ["a", "b"])
-        #expect(flight.removeAll().map(\.stage) == [.awaitingPuback, .awaitingPuback, .awaitingAnswer])
-        #expect(flight.count == 0 && flight.entries.isEmpty && flight.hasRoom)
+        _ = flight.addRequest(token)
+        let entries = flight.removeAll()
+        #expect(entries.map(\.stage) == [.awaitingPuback, .awaitingPuback, .awaitingAnswer])
+        #expect(entries.map { text(of: $0.item) } == ["a", "b", ""])
+        #expect(flight.count == 0 && flight.hasRoom)
     }
 
     @Test("A message given up on keeps its identifier at QoS 2 until the session ends, for the peer may know it")
@@ -226,13 +232,28 @@ struct OutgoingFlightTests {
         let one = try add(&flight, message("1"))
         let two = try add(&flight, message("2", .exactlyOnce))
         _ = flight.connectionResumed(receiveMaximum: 10)
-        for id in [one, two] { #expect(flight.abandon(id)?.publish.packetID == id) }
-        #expect(flight.count == 0 && flight.entries.isEmpty)
+        for id in [one, two] { flight.abandon(id) }
+        #expect(flight.count == 0)
         #expect(resends(&flight) == [])
         for _ in 0..<100 { #expect(flight.add(message("x")) != two) }
         #expect(flight.pubrec(two, reasonCode: .success).name == "unknown")
         _ = flight.removeAll()
         #expect(flight.count == 0)
+    }
+
+    @Test("What was sent between two looks is found while it is in flight, whatever went before and after")
+    func sentBetween() throws {
+        var flight = OutgoingFlight()
+        _ = try add(&flight, message("before"))
+        let from = flight.lastSent
+        let done = try add(&flight, message("done"))
+        _ = try add(&flight, message("a"))
+        _ = try add(&flight, message("b", .exactlyOnce))
+        let to = flight.lastSent
+        _ = try add(&flight, message("after"))
+        _ = flight.puback(done)
+        #expect(flight.items(sent: from + 1..<to + 1).map(text).sorted() == ["a", "b"])
+        #expect(flight.items(sent: to..<to).isEmpty)
     }
 
     @Test("An identifier whose packet could not be sent is given back")
@@ -245,12 +266,18 @@ struct OutgoingFlightTests {
     }
 }
 
+extension OutgoingFlight {
+    fileprivate mutating func add(_ message: OutgoingFlightTests.Message) -> UInt16? { add(message, qos: message.qos) }
+}
+
 extension OutgoingFlight.Outcome {
     fileprivate var name: String {
         switch self {
-        case .completed(let entry): "completed \(String(buffer: entry.publish.payload))"
-        case .release: "release"
+        case .completed(let entry): "completed \(text(of: entry.item))"
+        case .release(let item): "release \(text(of: item))"
         case .unknown: "unknown"
         }
     }
 }
+
+private func text(of item: OutgoingFlight.Item) -> String { (item as? OutgoingFlightTests.Message)?.text ?? "" }

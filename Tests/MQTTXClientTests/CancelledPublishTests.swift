@@ -1,0 +1,117 @@
+import MQTTCore
+import NIOCore
+import TestSupport
+import Testing
+
+@testable import MQTTXClient
+
+@Suite("Cancelling a task ends its waiting for an acknowledgement, not the message", .timeLimit(.minutes(1)))
+struct CancelledPublishTests {
+    /// Far more than a tenth of a second, for a busy machine; without being told of it, a task would wait for ever.
+    private static let promptly = Duration.seconds(10)
+
+    private func expectCancelled<T: Sendable>(_ task: Task<T, any Error>) async {
+        let start = ContinuousClock.now
+        task.cancel()
+        await #expect(throws: CancellationError.self) { _ = try await task.value }
+        #expect(start.duration(to: .now) < Self.promptly)
+    }
+
+    @Test("At once after sending, and long after", arguments: [Duration.zero, .milliseconds(300)], [false, true])
+    func waiting(time: Duration, onLoop: Bool) async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(connections)
+            // Cancelled below.
+            let task = Task(executorPreference: onLoop ? client.taskExecutor : nil) {
+                try await client.publish("t", "1", qos: .atLeastOnce)
+            }
+            let publish = try await connection.nextPublish()
+            // Nothing happens that could be waited for.
+            try await Task.sleep(for: time)
+            await expectCancelled(task)
+            #expect(await client.statistics.inFlight == 1)
+            try await connection.send(.puback(Acknowledgement(packetID: publish.packetID)))
+            async let next = client.publish("t", "2", qos: .atLeastOnce)
+            let second = try await connection.nextPublish()
+            try await connection.send(.puback(Acknowledgement(packetID: second.packetID)))
+            #expect(try await next == .success)
+            #expect(await client.statistics.inFlight == 0)
+            await client.disconnect()
+        }
+    }
+
+    @Test("A task that is cancelled already sends, and does not wait")
+    func cancelledBefore() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(connections)
+            let task = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                return try await client.publish("t", "1", qos: .atLeastOnce)
+            }
+            await #expect(throws: CancellationError.self) { _ = try await task.value }
+            #expect(try await connection.nextPublish().payload == ByteBuffer(string: "1"))
+            await client.disconnect()
+        }
+    }
+
+    @Test("Of many that wait for one receipt only the one that is cancelled", arguments: 0..<3)
+    func oneOfMany(cancelled: Int) async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(connections)
+            let receipt = try await client.enqueue("t", "1", qos: .atLeastOnce)
+            // Awaited below.
+            let tasks = (0..<3).map { _ in Task { try await receipt.outcome.get() } }
+            let publish = try await connection.nextPublish()
+            await expectCancelled(tasks[cancelled])
+            try await connection.send(.puback(Acknowledgement(packetID: publish.packetID)))
+            for (index, task) in tasks.enumerated() where index != cancelled {
+                #expect(try await task.value == .success)
+            }
+            await client.disconnect()
+        }
+    }
+
+    @Test("Also where the message waits for room, or again since the session was lost")
+    func queued() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, first) = try await broker.connect(connections, properties: .with { $0.receiveMaximum = 2 })
+            // Awaited below.
+            let tasks = ["1", "2", "3"].map { text in
+                Task { try await client.publish("t", text, qos: .atLeastOnce) }
+            }
+            let payloads = Set([try await first.nextPublish().payload, try await first.nextPublish().payload])
+            await first.close()
+            let second = try #require(await connections.next())
+            try await second.accept(sessionPresent: false, .with { $0.receiveMaximum = 1 })
+            let only = try await second.nextPublish()
+            #expect(payloads.contains(only.payload), "what was sent first goes first")
+            let number = try #require(Int(String(buffer: only.payload)))
+            for (index, task) in tasks.enumerated() where index + 1 != number { await expectCancelled(task) }
+            try await second.send(.puback(Acknowledgement(packetID: only.packetID)))
+            #expect(try await tasks[number - 1].value == .success)
+            await client.disconnect()
+        }
+    }
+
+    @Test("Each message is looked at once, at the second look after it was sent")
+    func watch() {
+        var random = SeededGenerator.announced("looks at what is in flight")
+        var watch = FlightWatch()
+        var sent: UInt64 = 0
+        var sentBeforeLastLook: UInt64 = 0
+        var looked: [UInt64] = []
+        for _ in 0..<200 {
+            for _ in 0..<Int.random(in: 0...2, using: &random) {
+                sent += 1
+                let wasOn = watch.isOn
+                #expect(watch.begin() == !wasOn && watch.isOn)
+            }
+            guard watch.isOn else { continue }
+            looked += watch.next(lastSent: sent)
+            #expect(looked == Array(1..<sentBeforeLastLook + 1))
+            sentBeforeLastLook = sent
+        }
+        for _ in 0..<2 where watch.isOn { looked += watch.next(lastSent: sent) }
+        #expect(!watch.isOn && looked == Array(1..<sent + 1))
+    }
+}
