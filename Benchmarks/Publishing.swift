@@ -38,7 +38,7 @@ private func publishingQoS1() -> Benchmark {
             outbox.state.acknowledged(.puback(Acknowledgement(packetID: id)), &completions)
         }
         guard completions.receipts.count == batch else { throw NotAcknowledged() }
-        for (receipt, outcome) in completions.receipts { receipt.complete(outcome) }
+        for completion in completions.receipts { completion.receipt.complete(completion.outcome) }
     }
 }
 

@@ -25,7 +25,7 @@ extension MQTTClient {
         // Where nothing has to wait, the message is on its way without another async call.
         switch try offer(topic, payload, qos, retain, properties) {
         case .written: return .success
-        case .taken(let receipt): return try await receipt.outcome.get()
+        case .taken(let receipt): return try await receipt.outcomeToCome.get()
         case .full(let message): return try await outbox.submit(message)?.outcome.get() ?? .success
         }
     }
@@ -115,8 +115,6 @@ extension MQTTClient {
         }
         if !properties.isEmpty { try Self.check(properties) }
         if qos == .atMostOnce, try outbox.tryWrite(topic, payload, retain: retain, properties) { return .written }
-        // What is written is checked there.
-        try TopicName.validate(topic)
         return try outbox.offer(
             Publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties))
     }

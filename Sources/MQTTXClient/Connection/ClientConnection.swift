@@ -200,6 +200,7 @@ final class ClientConnection: PacketReceiver {
             core.outbox.scheduleFlush()
         }
         owesFlush = false
+        core.executor.turnEnded()
     }
 
     /// Where nothing may be sent yet, or nothing any more: tasks go on when the connection counts as what it is, and never

@@ -1,11 +1,10 @@
-internal import DequeModule
 internal import NIOCore
 internal import Synchronization
 
 /// Runs tasks on the event loop, between reads and writes: ``MQTTClient/taskExecutor``.
 final class LoopExecutor: TaskExecutor {
     private struct State {
-        var jobs = Deque<UnownedJob>()
+        var jobs: [UnownedJob] = []
         var isScheduled = false
     }
 
@@ -14,12 +13,17 @@ final class LoopExecutor: TaskExecutor {
     private static let pause = TimeAmount.microseconds(20)
 
     private let state = Mutex(State())
+    /// Memory for the jobs of another round.
+    private let spare: NIOLoopBoundBox<[UnownedJob]>
+    private let rhythm: NIOLoopBoundBox<FlushRhythm>
     private let eventLoop: any EventLoop
     private let outbox: Outbox
 
     init(_ eventLoop: any EventLoop, _ outbox: Outbox) {
         self.eventLoop = eventLoop
         self.outbox = outbox
+        rhythm = .makeBoxSendingValue(FlushRhythm(), eventLoop: eventLoop)
+        spare = .makeBoxSendingValue([], eventLoop: eventLoop)
     }
 
     /// Whether jobs wait for their turn.
@@ -29,7 +33,8 @@ final class LoopExecutor: TaskExecutor {
     ///
     /// - Returns: false if they wait for a round already.
     func hold() -> Bool {
-        state.withLock { state in
+        rhythm.value.readBegins()
+        return state.withLock { state in
             defer { state.isScheduled = true }
             return !state.isScheduled
         }
@@ -37,6 +42,9 @@ final class LoopExecutor: TaskExecutor {
 
     /// Runs what has come since ``hold()``.
     func release() { run(round: 1) }
+
+    /// What the turn that began with ``hold()`` has to send is sent.
+    func turnEnded() { rhythm.value.turnEnded() }
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
@@ -51,14 +59,22 @@ final class LoopExecutor: TaskExecutor {
     /// Runs the jobs that are here; those which come meanwhile are the next round.
     private func run(round: Int) {
         let executor = asUnownedTaskExecutor()
-        let count = state.withLock { $0.jobs.count }
-        // What half of them send goes out while the others run: else the broker would wait for us, and then we for it.
-        let share = min(max(count / 2, 16), 64)
-        for number in 0..<count {
-            guard let job = state.withLock({ $0.jobs.popFirst() }) else { break }
+        var jobs = spare.value
+        spare.value = []
+        state.withLock { swap(&$0.jobs, &jobs) }
+        // What many of them send goes out while the others run: else the broker would wait for us, and then we for it.
+        let share = rhythm.value.share(of: jobs.count)
+        var untilFlush = share
+        for job in jobs {
             job.runSynchronously(on: executor)
-            if (number + 1).isMultiple(of: share) { outbox.flush() }
+            untilFlush -= 1
+            if untilFlush == 0 {
+                outbox.flush()
+                untilFlush = share
+            }
         }
+        jobs.removeAll(keepingCapacity: true)
+        spare.value = jobs
         let isDone = state.withLock { state in
             state.isScheduled = !state.jobs.isEmpty
             return state.jobs.isEmpty

@@ -73,6 +73,8 @@ final class Outbox: Sendable {
         if needsFlush { scheduleFlush() }
         if needsWatch { scheduleWatch() }
         if isSent { return .taken(message) }
+        // What is written is checked there.
+        try TopicName.validate(message.topic)
         message.takesLong()
         return try offerAgain(message)
     }
@@ -277,7 +279,7 @@ final class Outbox: Sendable {
             return (result, Self.claimFlush(&state))
         }
         if needsFlush { scheduleFlush() }
-        for (receipt, outcome) in completions.receipts { receipt.complete(outcome) }
+        for completion in completions.receipts { completion.receipt.complete(completion.outcome) }
         for other in completions.others {
             switch other {
             case .answered(let request, let result): request.answered(result)

@@ -43,7 +43,8 @@ extension OutboxState {
         guard ack.reasonCode.isError, entry.stage != .awaitingPubcomp else {
             let reasonCode = ack.reasonCode.isError ? .success : ack.reasonCode
             statistics.delivered += 1
-            completions.receipts.append((message, .delivered(BrokerAnswer(reasonCode, ack.properties))))
+            let answer = BrokerAnswer(reasonCode, ack.properties)
+            completions.receipts.append(Completion(receipt: message, outcome: .delivered(answer)))
             return true
         }
         fail(message, MQTTXError(publishRefused: ack, topic: message.topic), &completions)
@@ -91,7 +92,7 @@ extension OutboxState {
     package mutating func connected(
         _ server: ServerCapabilities, maximumAliases: Int, _ completions: inout Completions
     ) {
-        phase = .online(server)
+        phase = .online(Limits(server))
         encoder = PacketEncoder(version: server.version)
         encoder.maximumPacketSize = server.maximumPacketSize
         aliases = OutgoingTopicAliases(maximum: min(server.topicAliasMaximum, maximumAliases))

@@ -11,7 +11,18 @@ package struct OutboxState: ~Copyable {
         case stopped
         /// A connection is sought: messages wait, or are refused, as configured.
         case seeking
-        case online(ServerCapabilities)
+        case online(Limits)
+    }
+
+    /// What the server lets us publish.
+    struct Limits {
+        let maximumQoS: QoS
+        let isRetainAvailable: Bool
+
+        init(_ server: ServerCapabilities) {
+            maximumQoS = server.maximumQoS
+            isRetainAvailable = server.isRetainAvailable
+        }
     }
 
     /// What became of a message that was handed in.
@@ -25,9 +36,15 @@ package struct OutboxState: ~Copyable {
         case refused(MQTTXError)
     }
 
+    /// How a message ended.
+    package struct Completion {
+        package let receipt: PublishReceipt
+        package let outcome: PublishOutcome
+    }
+
     /// Receipts to complete, once the lock is released.
     package struct Completions {
-        package var receipts: [(PublishReceipt, PublishOutcome)] = []
+        package var receipts: [Completion] = []
         /// What is rare, in one list: most of these values are made and thrown away for a single receipt.
         var others: [Other] = []
         var lostMessages = 0
@@ -69,10 +86,6 @@ package struct OutboxState: ~Copyable {
     var statistics = OutboxStatistics()
 
     package init(limits: QueueLimits) { self.limits = limits }
-
-    private var capabilities: ServerCapabilities? {
-        if case .online(let capabilities) = phase { capabilities } else { nil }
-    }
 
     /// Whether the broker owes us an answer.
     var awaitsAnswer: Bool { flight.count > 0 || requestsInFlight > 0 }
@@ -154,7 +167,7 @@ package struct OutboxState: ~Copyable {
             do throws(MQTTXError) {
                 if next.qos == .atMostOnce {
                     try write(next)
-                    completions.receipts.append((next, .written))
+                    completions.receipts.append(Completion(receipt: next, outcome: .written))
                 } else if try !send(next) {
                     break
                 }
@@ -221,7 +234,6 @@ package struct OutboxState: ~Copyable {
     /// Adds a message to the next write.
     private mutating func write(_ message: PublishReceipt, packetID: UInt16 = 0) throws(MQTTXError) {
         try message.withPublish { publish throws(MQTTXError) in
-            try check(publish)
             try encode(
                 publish.topic, publish.payload, publish.qos, retain: publish.retain, publish.properties,
                 packetID: packetID)
@@ -229,12 +241,16 @@ package struct OutboxState: ~Copyable {
         if packetID == 0 { statistics.delivered += 1 }
     }
 
-    private func check(_ publish: borrowing Publish) throws(MQTTXError) {
-        guard case .online(let server) = phase else { return }
-        if publish.qos > server.maximumQoS {
+    private func check(_ qos: QoS, retain: Bool) throws(MQTTXError) {
+        guard case .online(let limits) = phase else { return }
+        if qos > limits.maximumQoS {
             throw MQTTXError(
-                .publishFailed, "the broker takes QoS \(server.maximumQoS.rawValue) at most",
+                .publishFailed, "the broker takes QoS \(limits.maximumQoS.rawValue) at most",
                 reasonCode: .qosNotSupported)
+        }
+        if retain, !limits.isRetainAvailable {
+            throw MQTTXError(
+                .publishFailed, "the broker keeps no retained messages", reasonCode: .retainNotSupported)
         }
     }
 
@@ -243,10 +259,7 @@ package struct OutboxState: ~Copyable {
     private mutating func encode(
         _ topic: String, _ payload: ByteBuffer, _ qos: QoS, retain: Bool, _ properties: Properties, packetID: UInt16
     ) throws(MQTTXError) {
-        if retain, let server = capabilities, !server.isRetainAvailable {
-            throw MQTTXError(
-                .publishFailed, "the broker keeps no retained messages", reasonCode: .retainNotSupported)
-        }
+        try check(qos, retain: retain)
         let (alias, sendTopic) = aliases.alias(for: topic)
         do throws(MQTTXError) {
             try encoder.encodePublish(
@@ -266,7 +279,7 @@ package struct OutboxState: ~Copyable {
 
     mutating func fail(_ message: PublishReceipt, _ error: MQTTXError, _ completions: inout Completions) {
         statistics.failures += 1
-        completions.receipts.append((message, .failed(error)))
+        completions.receipts.append(Completion(receipt: message, outcome: .failed(error)))
         completions.others.append(.failed(topic: message.topic, error))
     }
 

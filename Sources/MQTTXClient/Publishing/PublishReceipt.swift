@@ -67,6 +67,14 @@ public final class PublishReceipt: Sendable {
         @inline(__always)
         get async throws {
             if let outcome = outcomeIfKnown { return outcome }
+            return try await outcomeToCome
+        }
+    }
+
+    /// The same for a message that was sent just now, whose outcome is hardly known already.
+    var outcomeToCome: PublishOutcome {
+        @inline(__always)
+        get async throws {
             if let outcome = await outcomeIfSoon { return outcome }
             return try await outcomeAtLast
         }
@@ -80,7 +88,7 @@ public final class PublishReceipt: Sendable {
             await withUnsafeContinuation { continuation in
                 let outcome: PublishOutcome?? = state.withLock { state in
                     if let outcome = state.outcome { return .some(outcome) }
-                    guard state.isWatched, state.waiter == nil, !Task.isCancelled else { return .some(nil) }
+                    guard state.isWatched, state.waiter == nil else { return .some(nil) }
                     state.waiter = Waiter(id: 0, continuation: continuation)
                     return nil
                 }
@@ -140,21 +148,22 @@ public final class PublishReceipt: Sendable {
 
     /// Only the first call counts.
     package func complete(_ outcome: PublishOutcome) {
-        let (first, more, failed) = state.withLock {
-            state -> (Waiter?, [Waiter], (@Sendable (MQTTXError) -> Void)?) in
-            guard state.outcome == nil else { return (nil, [], nil) }
+        let (waiter, rest) = state.withLock {
+            state -> (Waiter?, (more: [Waiter], failed: (@Sendable (MQTTXError) -> Void)?)?) in
+            guard state.outcome == nil else { return (nil, nil) }
             publish = nil
             state.outcome = outcome
+            let waiter = state.waiter.take()
+            guard !state.moreWaiters.isEmpty || state.failed != nil else { return (waiter, nil) }
             defer {
-                state.waiter = nil
-                if !state.moreWaiters.isEmpty { state.moreWaiters = [] }
+                state.moreWaiters = []
                 state.failed = nil
             }
-            return (state.waiter, state.moreWaiters, state.failed)
+            return (waiter, (state.moreWaiters, state.failed))
         }
-        if case .failed(let error) = outcome { failed?(error) }
-        first?.continuation.resume(returning: outcome)
-        for waiter in more { waiter.continuation.resume(returning: outcome) }
+        if let failed = rest?.failed, case .failed(let error) = outcome { failed(error) }
+        waiter?.continuation.resume(returning: outcome)
+        for waiter in rest?.more ?? [] { waiter.continuation.resume(returning: outcome) }
     }
 
     private func takeWaiter(_ id: Int) -> Waiter? {
