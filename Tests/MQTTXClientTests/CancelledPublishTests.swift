@@ -54,6 +54,30 @@ struct CancelledPublishTests {
         }
     }
 
+    @Test("A task that publishes again and again ends when it is cancelled, however quick the broker is")
+    func loop() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(connections)
+            // Both are ended below.
+            let answering = Task {
+                while case .publish(let publish) = try await connection.next() {
+                    try await connection.send(.puback(Acknowledgement(packetID: publish.packetID)))
+                }
+            }
+            let (published, publishing) = AsyncStream.makeStream(of: Void.self)
+            let task = Task<Void, any Error> {
+                while true {
+                    try await client.publish("t", "1", qos: .atLeastOnce)
+                    publishing.yield()
+                }
+            }
+            for await _ in published { break }
+            await expectCancelled(task)
+            await client.disconnect()
+            _ = await answering.result
+        }
+    }
+
     @Test("Of many that wait for one receipt only the one that is cancelled", arguments: 0..<3)
     func oneOfMany(cancelled: Int) async throws {
         try await ScriptedBroker.run { broker, connections in

@@ -275,6 +275,21 @@ struct PublishingTests {
         }
     }
 
+    @Test("A message that was in flight when the session was lost waits as one that takes long")
+    func waitsAgain() throws {
+        var state = OutboxState.online()
+        let message = PublishReceipt(Publish(topic: "t", payload: ByteBuffer(), qos: .atLeastOnce), isWatched: true)
+        let isSent = try state.trySend(message)
+        var completions = OutboxState.Completions()
+        state.disconnected(&completions)
+        let server = ServerCapabilities(connack: ConnAck(), connect: Connect(version: .v5, clientID: "x"))
+        state.connected(server, maximumAliases: 0, &completions)
+        let takeLong = completions.others.compactMap { other in
+            if case .takesLong(let message) = other { message } else { nil }
+        }
+        #expect(isSent && takeLong.count == 1 && takeLong.first === message)
+    }
+
     @Test("A drain is over when the socket has taken what was published at QoS 0")
     func drainsAtMostOnce() throws {
         var state = OutboxState.online()

@@ -1,12 +1,11 @@
 internal import DequeModule
-import NIOCore
 
 /// The sender's half of QoS 1 and 2 (section 4.3): packet identifiers and what they stand for, from PUBLISH to PUBACK or
 /// PUBCOMP. SUBSCRIBE and UNSUBSCRIBE take their identifiers here too, since both kinds share one space (MQTT-2.2.1-2).
 ///
 /// The messages are the owner's: objects, so that nothing is copied on the way.
 ///
-/// Every operation costs the same however many messages are in flight: an identifier is an index into a table that grows
+/// Every operation of a message costs the same however many are in flight: an identifier is an index into a table that grows
 /// to the largest number ever in flight, and identifiers come back in the order in which they became free.
 package struct OutgoingFlight: Sendable {
     /// How far a message is.
@@ -190,7 +189,7 @@ package struct OutgoingFlight: Sendable {
     /// The ``Entry/sequence`` of the newest message or request; 0 before the first.
     package var lastSent: UInt64 { nextSequence }
 
-    /// Those of these that are still in flight, in no order.
+    /// Those of these that are still in flight, in no order. Looks at the whole table.
     package func items(sent: Range<UInt64>) -> [Item] {
         guard !sent.isEmpty else { return [] }
         return slots.compactMap { entry in

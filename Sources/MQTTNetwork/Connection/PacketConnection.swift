@@ -25,8 +25,8 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
 
     /// The memory that is read into, where nothing lies between the socket and here.
     private var buffers: ReadBuffers?
-    /// From this many bytes a packet is a large one.
-    private static let large = 2048
+    /// From this many bytes on average packets are large: so many are read at once that a thousand or so come of them.
+    private static let large = 256
 
     private let receiver: any PacketReceiver
     /// Says the packets to a logger, where one wants to hear of them.

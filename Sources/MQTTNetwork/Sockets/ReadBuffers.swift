@@ -26,7 +26,7 @@ package final class ReadBuffers: @unchecked Sendable {
     /// How many are looked at before new memory is taken.
     private static let glances = 4
 
-    /// Whether packets of kilobytes came last.
+    /// Whether packets came last of which a thousand fill the largest buffer.
     @exclusivity(unchecked)
     package var packetsAreLarge = false
 

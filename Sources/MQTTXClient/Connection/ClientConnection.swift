@@ -196,11 +196,11 @@ final class ClientConnection: PacketReceiver {
         // What tasks have still to answer to this read goes into the same write.
         if !core.executor.isBusy {
             core.outbox.flush()
+            core.executor.turnEnded()
         } else if owesFlush || core.outbox.takeOverFlush() {
             core.outbox.scheduleFlush()
         }
         owesFlush = false
-        core.executor.turnEnded()
     }
 
     /// Where nothing may be sent yet, or nothing any more: tasks go on when the connection counts as what it is, and never

@@ -13,14 +13,13 @@ struct FlushRhythm {
     /// How many parts of a round run before a write.
     private var share = FlushRhythm.parts / 2
     private var lastEnd: ContinuousClock.Instant?
-    private var hasWaited = true
     /// Whether the present round is one to learn from.
     private var isDivided = false
 
     /// A read begins, and what it lets go on is a round of tasks.
     mutating func readBegins(at now: @autoclosure () -> ContinuousClock.Instant = .now) {
         guard let lastEnd else { return }
-        hasWaited = lastEnd.duration(to: now()) > Self.pause
+        share = lastEnd.duration(to: now()) > Self.pause ? Self.parts / 2 : min(share + 1, Self.parts)
         self.lastEnd = nil
     }
 
@@ -29,7 +28,6 @@ struct FlushRhythm {
         // Of few, halves would be too few.
         guard count > 2 * Self.smallest else { return Self.smallest }
         isDivided = true
-        share = hasWaited ? Self.parts / 2 : min(share + 1, Self.parts)
         return min(count * share / Self.parts, Self.largest)
     }
 

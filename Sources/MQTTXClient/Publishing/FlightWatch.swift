@@ -16,6 +16,9 @@ struct FlightWatch {
         return true
     }
 
+    /// Nobody looks any more.
+    mutating func stop() { isOn = false }
+
     /// The messages to look at now; nobody looks any more if none were sent since.
     mutating func next(lastSent: UInt64) -> Range<UInt64> {
         let due = looked + 1..<sentBeforeLastLook + 1

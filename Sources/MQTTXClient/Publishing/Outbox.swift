@@ -96,7 +96,7 @@ final class Outbox: Sendable {
             try await waitForRoom()
             switch try offerAgain(message) {
             case .written: return nil
-            case .taken(let receipt): return receipt
+            case .taken: return message
             case .full: continue
             }
         }
@@ -299,12 +299,16 @@ final class Outbox: Sendable {
         return true
     }
 
-    /// Looks for messages that the broker does not acknowledge soon, until there are none in flight.
+    /// Looks for messages that the broker does not acknowledge soon, until each that was sent has been looked at.
     private func scheduleWatch() {
-        eventLoop.scheduleTask(in: Self.patience) {
+        let look = eventLoop.scheduleTask(in: Self.patience) {
             let (messages, goesOn) = self.state.withLock { $0.look() }
             for message in messages { message.takesLong() }
             if goesOn { self.scheduleWatch() }
+        }
+        // The event loop was shut down: nobody looks any more.
+        look.futureResult.whenFailure { _ in
+            for message in self.state.withLock({ $0.stopLooking() }) { message.takesLong() }
         }
     }
 

@@ -83,8 +83,19 @@ extension OutboxState {
     ///
     /// - Returns: the messages, and whether to look again.
     mutating func look() -> (messages: [PublishReceipt], again: Bool) {
-        let messages = flight.items(sent: watch.next(lastSent: flight.lastSent)).compactMap { $0 as? PublishReceipt }
-        return (messages, watch.isOn)
+        (messages(sent: watch.next(lastSent: flight.lastSent)), watch.isOn)
+    }
+
+    /// There will be no more looks, until something is sent.
+    ///
+    /// - Returns: all that is in flight.
+    mutating func stopLooking() -> [PublishReceipt] {
+        watch.stop()
+        return messages(sent: 1..<flight.lastSent + 1)
+    }
+
+    private func messages(sent: Range<UInt64>) -> [PublishReceipt] {
+        flight.items(sent: sent).compactMap { $0 as? PublishReceipt }
     }
 
     // MARK: The connection

@@ -227,7 +227,7 @@ package struct OutboxState: ~Copyable {
                 fail(message, error, &completions)
             }
         case .pubrel(let id):
-            acknowledge(.pubrel, id, .success)
+            try? encoder.encodeAcknowledgement(type: .pubrel, packetID: id, into: &output.bytes)
         }
     }
 
@@ -241,17 +241,18 @@ package struct OutboxState: ~Copyable {
         if packetID == 0 { statistics.delivered += 1 }
     }
 
-    private func check(_ qos: QoS, retain: Bool) throws(MQTTXError) {
-        guard case .online(let limits) = phase else { return }
-        if qos > limits.maximumQoS {
+    private func check(_ topic: String, _ qos: QoS, retain: Bool) throws(MQTTXError) {
+        guard case .online(let limits) = phase, qos > limits.maximumQoS || (retain && !limits.isRetainAvailable) else {
+            return
+        }
+        // What is wrong with any broker is said first.
+        try TopicName.validate(topic)
+        guard qos <= limits.maximumQoS else {
             throw MQTTXError(
                 .publishFailed, "the broker takes QoS \(limits.maximumQoS.rawValue) at most",
                 reasonCode: .qosNotSupported)
         }
-        if retain, !limits.isRetainAvailable {
-            throw MQTTXError(
-                .publishFailed, "the broker keeps no retained messages", reasonCode: .retainNotSupported)
-        }
+        throw MQTTXError(.publishFailed, "the broker keeps no retained messages", reasonCode: .retainNotSupported)
     }
 
     /// From its parts: to make a message of them would count references up and down.
@@ -259,7 +260,8 @@ package struct OutboxState: ~Copyable {
     private mutating func encode(
         _ topic: String, _ payload: ByteBuffer, _ qos: QoS, retain: Bool, _ properties: Properties, packetID: UInt16
     ) throws(MQTTXError) {
-        try check(qos, retain: retain)
+        // Nothing can be wrong with most messages at QoS 0.
+        if qos != .atMostOnce || retain { try check(topic, qos, retain: retain) }
         let (alias, sendTopic) = aliases.alias(for: topic)
         do throws(MQTTXError) {
             try encoder.encodePublish(

@@ -58,8 +58,10 @@ public final class PublishReceipt: Sendable {
 
     // MARK: Waiting
 
-    /// How the message ended; waits until it has. Cancelling the task ends the waiting, not the message: at once, or within
-    /// a tenth of a second after the message was sent.
+    /// How the message ended; waits until it has.
+    ///
+    /// Cancelling the task ends the waiting, not the message: at once, but in the tenth of a second after the message was
+    /// sent, if no answer comes before that is over. A task that is cancelled already does not wait.
     ///
     /// - Throws: `CancellationError` if the task is cancelled.
     public var outcome: PublishOutcome {
@@ -88,7 +90,7 @@ public final class PublishReceipt: Sendable {
             await withUnsafeContinuation { continuation in
                 let outcome: PublishOutcome?? = state.withLock { state in
                     if let outcome = state.outcome { return .some(outcome) }
-                    guard state.isWatched, state.waiter == nil else { return .some(nil) }
+                    guard state.isWatched, state.waiter == nil, !Task.isCancelled else { return .some(nil) }
                     state.waiter = Waiter(id: 0, continuation: continuation)
                     return nil
                 }
@@ -123,7 +125,7 @@ public final class PublishReceipt: Sendable {
     }
 
     /// From now on whoever waits is told of a cancellation at once.
-    package func takesLong() {
+    func takesLong() {
         let waiter = state.withLock { state -> Waiter? in
             state.isWatched = false
             guard let waiter = state.waiter, waiter.id == 0 else { return nil }

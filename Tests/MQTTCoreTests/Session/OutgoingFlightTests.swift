@@ -1,5 +1,4 @@
 import MQTTCore
-import NIOCore
 import TestSupport
 import Testing
 
@@ -166,8 +165,8 @@ struct OutgoingFlightTests {
     @Test(
         """
         A resumed session sends again what is unacknowledged: oldest first, same identifiers, PUBREL \
-        after PUBREC [MQTT-3.3.1-1, MQTT-4.3.3-3, -5, -6, MQTT-4.4.0-1, MQTT-4.6.0-1, MQTT311-2.3.1-3, \
-        MQTT311-3.3.1-1, MQTT311-4.3.3-1, MQTT311-4.4.0-1, MQTT311-4.6.0-1]
+        after PUBREC [MQTT-4.3.3-3, -5, -6, MQTT-4.4.0-1, MQTT-4.6.0-1, MQTT311-2.3.1-3, \
+        MQTT311-4.3.3-1, MQTT311-4.4.0-1, MQTT311-4.6.0-1]
         """
     )
     func resume() throws {
