@@ -25,9 +25,13 @@ struct MosquittoBridgeTests {
                         try await far.publish("from/far", "1", qos: .atLeastOnce)
                         #expect(await here.next()?.topic == "from/far")
                         try await near.publish("from/near", "2", qos: .atLeastOnce)
+                        // Topics have no order among each other.
+                        #expect(await there.next(2).map(\.topic).sorted() == ["from/far", "from/near"])
+                        #expect(await here.next()?.topic == "from/near")
+                        // Nothing came twice before that.
                         try await near.publish("end", "3", qos: .atLeastOnce)
-                        #expect(await there.next(3).map(\.topic) == ["from/far", "from/near", "end"])
-                        #expect(await here.next(2).map(\.topic) == ["from/near", "end"])
+                        #expect(await there.next()?.topic == "end")
+                        #expect(await here.next()?.topic == "end")
                     }
                 }
                 #expect(await state.next()?.string == "0")
