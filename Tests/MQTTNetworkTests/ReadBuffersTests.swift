@@ -39,7 +39,9 @@ struct ReadBuffersTests {
     func sizes() {
         for _ in 0..<20 { _ = read(.max) }
         #expect(read(.max).readableBytes == 64 * 1024)
-        buffers.packetsAreLarge = true
+        buffers.noteRead(bytes: 64 * 1024, packets: 256)
+        #expect(read(.max).readableBytes == 64 * 1024)
+        buffers.noteRead(bytes: 64 * 1024, packets: 255)
         for _ in 0..<20 { _ = read(.max) }
         #expect(read(.max).readableBytes == 256 * 1024)
         for _ in 0..<40 { _ = read(100) }

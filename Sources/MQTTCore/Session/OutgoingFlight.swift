@@ -61,7 +61,8 @@ package struct OutgoingFlight: Sendable {
     /// By identifier less one; nil for those that are free.
     private var slots: ContiguousArray<Entry?> = []
     private var freeIDs = Deque<UInt16>()
-    private var nextSequence: UInt64 = 0
+    /// The ``Entry/sequence`` of the newest message or request; 0 before the first.
+    package private(set) var lastSent: UInt64 = 0
     private var resendQueue = Deque<UInt16>()
     private var active = 0
     private var publishes = 0
@@ -100,8 +101,8 @@ package struct OutgoingFlight: Sendable {
     }
 
     private mutating func put(_ item: Item, _ stage: Stage, _ id: UInt16, isActive: Bool) {
-        nextSequence += 1
-        slots[Int(id) - 1] = Entry(item: item, stage: stage, sequence: nextSequence, isActive: isActive)
+        lastSent += 1
+        slots[Int(id) - 1] = Entry(item: item, stage: stage, sequence: lastSent, isActive: isActive)
     }
 
     /// PUBACK.
@@ -185,9 +186,6 @@ package struct OutgoingFlight: Sendable {
 
     /// SUBSCRIBEs and UNSUBSCRIBEs that will not be answered: their connection is gone.
     package mutating func takeRequests() -> [Entry] { takeAll { $0 == .awaitingAnswer } }
-
-    /// The ``Entry/sequence`` of the newest message or request; 0 before the first.
-    package var lastSent: UInt64 { nextSequence }
 
     /// Those of these that are still in flight, in no order. Looks at the whole table.
     package func items(sent: Range<UInt64>) -> [Item] {

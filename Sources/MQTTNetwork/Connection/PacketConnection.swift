@@ -25,8 +25,6 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
 
     /// The memory that is read into, where nothing lies between the socket and here.
     private var buffers: ReadBuffers?
-    /// From this many bytes on average packets are large: so many are read at once that a thousand or so come of them.
-    private static let large = 256
 
     private let receiver: any PacketReceiver
     /// Says the packets to a logger, where one wants to hear of them.
@@ -163,7 +161,7 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
                     break
                 }
             }
-            buffers?.packetsAreLarge = bytes.readableBytes > Self.large * count
+            buffers?.noteRead(bytes: bytes.readableBytes, packets: count)
         } catch {
             isFinished = true
             receiver.violated(error, on: self)

@@ -26,9 +26,12 @@ package final class ReadBuffers: @unchecked Sendable {
     /// How many are looked at before new memory is taken.
     private static let glances = 4
 
-    /// Whether packets came last of which a thousand fill the largest buffer.
+    /// Packets of more bytes than that are large: of such, a thousand fill the largest buffer.
+    private static let large = 256
+
+    /// Whether large packets came last.
     @exclusivity(unchecked)
-    package var packetsAreLarge = false
+    private var packetsAreLarge = false
 
     @exclusivity(unchecked)
     private var sizes: AdaptiveRecvByteBufferAllocator
@@ -53,6 +56,9 @@ package final class ReadBuffers: @unchecked Sendable {
         if lent.count == Self.largestCount { lent.removeFirst() }
         lent.append(buffer)
     }
+
+    /// What a read brought.
+    package func noteRead(bytes: Int, packets: Int) { packetsAreLarge = bytes > Self.large * packets }
 
     private var size: Int {
         let size = sizes.nextBufferSize() ?? 2048

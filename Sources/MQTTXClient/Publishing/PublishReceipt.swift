@@ -25,7 +25,8 @@ public final class PublishReceipt: Sendable {
 
     private let state: Mutex<State>
 
-    /// What is sent. Unsafe: it is the outbox's, under its lock, until the message is completed.
+    /// What is sent. Unsafe, since no lock of ours guards it: until the outbox has it, one task alone knows this message;
+    /// then it is read and changed under the outbox's lock; ``complete(_:)`` takes it away once the outbox has let go of it.
     @exclusivity(unchecked)
     nonisolated(unsafe) private var publish: Publish?
     let qos: QoS
@@ -87,15 +88,7 @@ public final class PublishReceipt: Sendable {
     private var outcomeIfSoon: PublishOutcome? {
         @inline(__always)
         get async {
-            await withUnsafeContinuation { continuation in
-                let outcome: PublishOutcome?? = state.withLock { state in
-                    if let outcome = state.outcome { return .some(outcome) }
-                    guard state.isWatched, state.waiter == nil, !Task.isCancelled else { return .some(nil) }
-                    state.waiter = Waiter(id: 0, continuation: continuation)
-                    return nil
-                }
-                if let outcome { continuation.resume(returning: outcome) }
-            }
+            await withUnsafeContinuation { register(Waiter(id: 0, continuation: $0)) }
         }
     }
 
@@ -106,22 +99,26 @@ public final class PublishReceipt: Sendable {
                 return state.nextID
             }
             let outcome = await withTaskCancellationHandler {
-                await withUnsafeContinuation { continuation in
-                    let outcome: PublishOutcome?? = state.withLock { state in
-                        if let outcome = state.outcome { return .some(outcome) }
-                        if Task.isCancelled { return .some(nil) }
-                        let waiter = Waiter(id: id, continuation: continuation)
-                        if state.waiter == nil { state.waiter = waiter } else { state.moreWaiters.append(waiter) }
-                        return nil
-                    }
-                    if let outcome { continuation.resume(returning: outcome) }
-                }
+                await withUnsafeContinuation { register(Waiter(id: id, continuation: $0)) }
             } onCancel: {
                 takeWaiter(id)?.continuation.resume(returning: nil)
             }
             guard let outcome else { throw CancellationError() }
             return outcome
         }
+    }
+
+    /// Lets a task wait, or go on at once: with the outcome if it is known, with nothing if it must not wait, or not like this.
+    @inline(__always)
+    private func register(_ waiter: Waiter) {
+        let outcome: PublishOutcome?? = state.withLock { state in
+            if let outcome = state.outcome { return .some(outcome) }
+            let mayWait = waiter.id != 0 || (state.isWatched && state.waiter == nil)
+            guard mayWait, !Task.isCancelled else { return .some(nil) }
+            if state.waiter == nil { state.waiter = waiter } else { state.moreWaiters.append(waiter) }
+            return nil
+        }
+        if let outcome { waiter.continuation.resume(returning: outcome) }
     }
 
     /// From now on whoever waits is told of a cancellation at once.
