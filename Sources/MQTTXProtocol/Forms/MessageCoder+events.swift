@@ -51,7 +51,7 @@ extension MessageCoder {
             if let source = properties.userProperty("source") { event.source = source }
             if let text = properties.userProperty("timestamp"), let time = Double(text) { event.timestamp = time }
         }
-        event.extensions = PropertyForm.extensions(in: properties, over: event.extensions)
+        PropertyForm.addExtensions(in: properties, to: &event.extensions)
         let form: MessageForm = !isMarked ? .envelope : hasEnvelope ? .dual : .native
         return IncomingEvent(event: event, isStructured: isStructured, payload: value, form: form)
     }

@@ -48,15 +48,17 @@ enum PropertyForm {
         return String(buffer: data)
     }
 
-    /// The extensions in user properties `x-…`, over those of the envelope. A value that is JSON is read as such, any
-    /// other is text.
-    static func extensions(in properties: Properties, over envelope: JSONObject) -> JSONObject {
-        var extensions = envelope
-        for property in properties.userProperties where property.name.hasPrefix(extensionPrefix) {
+    /// Adds the extensions in user properties `x-…` to those of the envelope, over which they win. A value that is JSON is
+    /// read as such, any other is text.
+    static func addExtensions(in properties: Properties, to extensions: inout JSONObject) {
+        for property in properties.userProperties where isExtension(property.name) {
             let value = try? JSONValue(jsonText: property.value)
             extensions[String(property.name.dropFirst(extensionPrefix.count))] = value ?? .string(property.value)
         }
-        return extensions
+    }
+
+    private static func isExtension(_ name: String) -> Bool {
+        name.withBytes { $0.count >= 2 && $0[0] == UInt8(ascii: "x") && $0[1] == UInt8(ascii: "-") }
     }
 
     /// Extensions as JSON text, so that `"5"` and `5` stay apart. The envelope, where there is one, has them already.

@@ -1,49 +1,36 @@
 import MQTTCore
 import NIOCore
 
-/// The members of an RPC message's payload, not yet told apart as request or response.
-///
-/// Not copied: they become the message's.
-struct RPCMembers: ~Copyable {
-    private let correlated: String?
-    private var hasType = false
-    private var type: String?
-    private var requestID: String?
-    private var hasMethod = false
-    private var method: String?
-    private var params: LazyValue?
-    private var replyTo: String?
-    private var callerID: String?
-    private var result: LazyValue?
-    private var error: LazyValue?
-    private var extensions = JSONObject()
-    private var unknown = JSONObject()
-
+/// The members of an RPC message's payload, which become a request or a response.
+enum RPCMembers {
     /// What the properties say need not be read from the payload a second time.
+    ///
+    /// All members are variables of this one function, so that they are moved into the message and not copied.
     static func message(
         _ reader: inout some MemberReader, beside properties: Properties
     ) throws(MQTTXError) -> IncomingRPC {
-        var members = RPCMembers(correlated: try PropertyForm.requestID(in: properties), properties)
-        try members.read(&reader)
-        return try members.message(with: properties)
-    }
-
-    private init(correlated: String?, _ properties: Properties) {
-        self.correlated = correlated
-        replyTo = properties.responseTopic
-        callerID = properties.userProperty("caller_id")
-    }
-
-    private mutating func read(_ reader: inout some MemberReader) throws(MQTTXError) {
-        let (hasReplyTo, hasCallerID) = (replyTo != nil, callerID != nil)
+        let correlated = try PropertyForm.requestID(in: properties)
+        let (repliesBeside, callerBeside) = (properties.responseTopic, properties.userProperty("caller_id"))
+        var hasType = false
+        var type: String?
+        var requestID: String?
+        var hasMethod = false
+        var method: String?
+        var params: LazyValue?
+        var replyTo: String?
+        var callerID: String?
+        var result: LazyValue?
+        var error: LazyValue?
+        var extensions = JSONObject()
+        var unknown = JSONObject()
         while let name = try reader.next() {
             switch name {
             case .type:
                 hasType = true
                 type = try reader.text()
             case .requestID where correlated != nil: try reader.skip()
-            case .replyTo where hasReplyTo: try reader.skip()
-            case .callerID where hasCallerID: try reader.skip()
+            case .replyTo where repliesBeside != nil: try reader.skip()
+            case .callerID where callerBeside != nil: try reader.skip()
             case .requestID: requestID = try reader.text()
             case .method:
                 hasMethod = true
@@ -59,52 +46,48 @@ struct RPCMembers: ~Copyable {
             case .other(let key): unknown[key] = try reader.json()
             }
         }
-    }
-
-    private consuming func message(with properties: Properties) throws(MQTTXError) -> IncomingRPC {
-        let isRequest: Bool
-        if hasType {
-            switch type {
-            case "rpc_request": isRequest = true
-            case "rpc_response": isRequest = false
-            default:
-                throw MQTTXError(.invalidMessageType, "neither a request nor a response: type \(type ?? "not text")")
-            }
-        } else {
-            guard correlated != nil else {
-                throw MQTTXError(.invalidMessageType, "neither a type nor correlation data")
-            }
-            // As mqttxx 4 tells them apart.
-            isRequest = hasMethod
-        }
+        let isRequest = try isRequest(hasType, type, isCorrelated: correlated != nil, hasMethod)
         let form: MessageForm = !hasType ? .native : correlated == nil ? .envelope : .dual
         guard let requestID = correlated ?? requestID, !requestID.isEmpty else {
             throw MQTTXError(.missingRequiredField, "request_id is missing, empty or not text")
         }
-        let message: RPCMessage =
-            isRequest ? .request(try request(requestID, properties)) : .response(try response(requestID, properties))
-        return IncomingRPC(message: message, form: form)
-    }
-
-    private consuming func request(_ requestID: String, _ properties: Properties) throws(MQTTXError) -> RPCRequest {
-        guard let method else { throw MQTTXError(.missingRequiredField, "method is missing or not text") }
-        // Not of a request, so not ours to interpret.
-        try Self.keep("result", result, in: &unknown)
-        try Self.keep("error", error, in: &unknown)
-        return RPCRequest(
-            requestID: requestID, method: method, params: params ?? nil,
-            replyTo: replyTo ?? "", callerID: callerID ?? "",
-            extensions: PropertyForm.extensions(in: properties, over: extensions), unknownMembers: unknown)
-    }
-
-    private consuming func response(_ requestID: String, _ properties: Properties) throws(MQTTXError) -> RPCResponse {
-        try Self.keep("params", params, in: &unknown)
+        PropertyForm.addExtensions(in: properties, to: &extensions)
+        if isRequest {
+            guard let method else { throw MQTTXError(.missingRequiredField, "method is missing or not text") }
+            // Not of a request, so not ours to interpret.
+            if let result { unknown["result"] = try result.json() }
+            if let error { unknown["error"] = try error.json() }
+            let request = RPCRequest(
+                requestID: requestID, method: method, params: params ?? nil,
+                replyTo: repliesBeside ?? replyTo ?? "", callerID: callerBeside ?? callerID ?? "",
+                extensions: extensions, unknownMembers: unknown)
+            return IncomingRPC(message: .request(request), form: form)
+        }
+        if let params { unknown["params"] = try params.json() }
         if let method { unknown["method"] = .string(method) }
-        if let replyTo, properties.responseTopic == nil { unknown["reply_to"] = .string(replyTo) }
-        if let callerID, properties.userProperty("caller_id") == nil { unknown["caller_id"] = .string(callerID) }
-        return RPCResponse(
-            requestID: requestID, outcome: try Self.outcome(result, error),
-            extensions: PropertyForm.extensions(in: properties, over: extensions), unknownMembers: unknown)
+        if let replyTo { unknown["reply_to"] = .string(replyTo) }
+        if let callerID { unknown["caller_id"] = .string(callerID) }
+        let response = RPCResponse(
+            requestID: requestID, outcome: try outcome(result, error), extensions: extensions, unknownMembers: unknown)
+        return IncomingRPC(message: .response(response), form: form)
+    }
+
+    private static func isRequest(
+        _ hasType: Bool, _ type: String?, isCorrelated: Bool, _ hasMethod: Bool
+    ) throws(MQTTXError) -> Bool {
+        guard hasType else {
+            guard isCorrelated else {
+                throw MQTTXError(.invalidMessageType, "neither a type nor correlation data")
+            }
+            // As mqttxx 4 tells them apart.
+            return hasMethod
+        }
+        switch type {
+        case "rpc_request": return true
+        case "rpc_response": return false
+        default:
+            throw MQTTXError(.invalidMessageType, "neither a request nor a response: type \(type ?? "not text")")
+        }
     }
 
     /// A present, non-null `error` is a failure, whatever its type and whether or not there is a result.
@@ -114,9 +97,5 @@ struct RPCMembers: ~Copyable {
         guard let error, !error.isNull else { return .result(result ?? nil) }
         let value = try error.json()
         return .error(RPCErrorText.nonEmpty(value.stringValue ?? value.description))
-    }
-
-    private static func keep(_ name: String, _ value: LazyValue?, in unknown: inout JSONObject) throws(MQTTXError) {
-        if let value { unknown[name] = try value.json() }
     }
 }

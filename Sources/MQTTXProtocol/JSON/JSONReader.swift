@@ -108,6 +108,7 @@ struct JSONReader {
         return true
     }
 
+    @inline(__always)
     mutating func colon() throws(MQTTXError) {
         skipSpace()
         guard take(UInt8(ascii: ":")) else { throw unexpected("no colon after a key") }
@@ -199,17 +200,17 @@ extension JSONReader {
         let start = index
         var escaped = false
         while true {
-            index += JSONText.plainPrefix(UnsafeRawBufferPointer(rebasing: bytes[index...]))
-            switch current {
-            case UInt8(ascii: "\"") where index < bytes.count:
-                index += 1
-                return (start..<index - 1, escaped)
-            case UInt8(ascii: "\\") where index + 1 < bytes.count:
-                escaped = true
-                index += 2
-            default:
+            index = JSONText.endOfPlain(bytes, from: index)
+            let byte = current
+            if byte == UInt8(ascii: "\"") {
+                index &+= 1
+                return (Range(uncheckedBounds: (start, index &- 1)), escaped)
+            }
+            guard byte == UInt8(ascii: "\\"), index &+ 1 < bytes.count else {
                 throw unexpected("a control character in a string")
             }
+            escaped = true
+            index &+= 2
         }
     }
 

@@ -1,8 +1,9 @@
 /// What bytes mean in JSON text.
 enum JSONText {
-    /// How many bytes, from the start, a string can hold as they are: no quote, no backslash, no control character.
-    static func plainPrefix(_ bytes: UnsafeRawBufferPointer) -> Int {
-        var index = 0
+    /// Where the bytes that a string can hold as they are end: at a quote, a backslash, a control character, or with all.
+    @inline(__always)
+    static func endOfPlain(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var index = start
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highs: UInt64 = 0x8080_8080_8080_8080
         while index &+ 8 <= bytes.count {
@@ -14,7 +15,7 @@ enum JSONText {
             let found =
                 ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)
                 | ((word &- ones &* 0x20) & ~word)
-            if found & highs != 0 { return index &+ (found & highs).trailingZeroBitCount / 8 }
+            if found & highs != 0 { return index &+ (found & highs).trailingZeroBitCount &>> 3 }
             index &+= 8
         }
         while index < bytes.count {

@@ -33,7 +33,7 @@ struct JSONWriter: ~Copyable {
 
     mutating func string(_ string: String) {
         string.withBytes { utf8 in
-            let plain = JSONText.plainPrefix(utf8)
+            let plain = JSONText.endOfPlain(utf8, from: 0)
             if plain == utf8.count { quoted(utf8) } else { escaped(utf8, plainPrefix: plain) }
         }
     }
@@ -116,7 +116,7 @@ struct JSONWriter: ~Copyable {
             sink.append(UnsafeRawBufferPointer(rebasing: utf8[start..<end]))
             escape(utf8[end])
             start = end + 1
-            end = start + JSONText.plainPrefix(UnsafeRawBufferPointer(rebasing: utf8[start...]))
+            end = JSONText.endOfPlain(utf8, from: start)
         }
         sink.append(UnsafeRawBufferPointer(rebasing: utf8[start...]))
         sink.append(UInt8(ascii: "\""))
