@@ -1,4 +1,3 @@
-internal import Logging
 package import MQTTCore
 package import NIOCore
 internal import Synchronization
@@ -29,13 +28,26 @@ extension MQTTClient {
         }
     }
 
-    package func removeObserver(_ id: UInt64) { _ = core.shared.withLock { $0.observers.removeValue(forKey: id) } }
+    package func removeObserver(_ id: UInt64) { core.removeObserver(id) }
+
+    /// For what the client holds through its subscriptions.
+    package var link: ClientLink { ClientLink(core) }
 
     /// Hands messages to a sink, without waiting for the broker's word; ``Subscription/granted(within:)`` does that.
     package func subscribeAtOnce(_ filter: String, _ sink: MessageSink) throws(MQTTXError) -> Subscription {
         try core.subscribe(
             try TopicFilter(filter), terms: SubscriptionTerms(options: SubscriptionOptions(qos: .atLeastOnce)),
             action: .onReceipt(sink.receive, isExclusive: sink.isExclusive))
+    }
+
+    /// Queues a message without ever waiting: for the receive path, and for what has a deadline of its own.
+    ///
+    /// - Returns: nil if the queue is full, where ``enqueue(_:_:qos:retain:properties:)`` would wait.
+    /// - Throws: as that.
+    package func offer(
+        _ topic: String, _ payload: ByteBuffer, qos: QoS, properties: Properties
+    ) throws(MQTTXError) -> PublishReceipt? {
+        try outbox.offer(topic, payload, qos, properties)
     }
 
     /// Where timers of higher layers run.
@@ -47,11 +59,4 @@ extension MQTTClient {
     }
 
     package func endAwaiting() { outbox.pendingCalls.subtract(1, ordering: .relaxed) }
-
-    /// Counts and tells of a message that a higher layer did not understand, or would not take.
-    package func reportIgnored(topic: String, reason: String) {
-        core.shared.withLock { $0.ignored += 1 }
-        core.logger.debug("ignored a message", metadata: ["topic": "\(topic)", "reason": "\(reason)"])
-        core.notify(.ignored(topic: topic, reason: reason))
-    }
 }

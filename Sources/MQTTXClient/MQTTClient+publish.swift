@@ -24,7 +24,7 @@ extension MQTTClient {
         properties: Properties = .init()
     ) async throws -> ReasonCode {
         // Where nothing has to wait, the message is on its way without another async call.
-        switch try offer(topic, payload, qos, retain, properties) {
+        switch try outbox.offer(topic, payload, qos, retain, properties) {
         case .written: return .success
         case .taken(let receipt): return try await receipt.outcomeToCome.get()
         case .full(let message): return try await outbox.submit(message)?.outcome.get() ?? .success
@@ -61,11 +61,7 @@ extension MQTTClient {
         _ topic: String, _ payload: ByteBuffer, qos: QoS = .atMostOnce, retain: Bool = false,
         properties: Properties = .init()
     ) async throws -> PublishReceipt {
-        switch try offer(topic, payload, qos, retain, properties) {
-        case .written: return .delivered
-        case .taken(let receipt): return receipt
-        case .full(let message): return try await outbox.submit(message) ?? .delivered
-        }
+        try await outbox.enqueue(topic, payload, qos, retain, properties)
     }
 
     /// Queues text, as UTF-8.
@@ -88,46 +84,6 @@ extension MQTTClient {
         properties: Properties = .init()
     ) async throws -> PublishReceipt {
         try await enqueue(topic, ByteBuffer(bytes: payload), qos: qos, retain: retain, properties: properties)
-    }
-
-    /// Queues a message without ever waiting: for the receive path, and for what has a deadline of its own.
-    ///
-    /// - Returns: nil if the queue is full, where ``enqueue(_:_:qos:retain:properties:)`` would wait.
-    /// - Throws: as that.
-    package func offer(
-        _ topic: String, _ payload: ByteBuffer, qos: QoS, properties: Properties
-    ) throws(MQTTXError) -> PublishReceipt? {
-        switch try offer(topic, payload, qos, false, properties) {
-        case .written: .delivered
-        case .taken(let receipt): receipt
-        case .full: nil
-        }
-    }
-
-    /// Sends a message that may be sent, or queues it; never waits.
-    private func offer(
-        _ topic: String, _ payload: ByteBuffer, _ qos: QoS, _ retain: Bool, _ properties: Properties
-    ) throws(MQTTXError) -> Outbox.Offer {
-        let size = payload.readableBytes
-        guard size <= core.config.maxPayloadSize else {
-            throw MQTTXError(
-                .payloadTooLarge,
-                "the payload has \(size) bytes; at most \(core.config.maxPayloadSize) are allowed (maxPayloadSize)")
-        }
-        if !properties.isEmpty { try Self.check(properties) }
-        if qos == .atMostOnce, try outbox.tryWrite(topic, payload, retain: retain, properties) { return .written }
-        return try outbox.offer(
-            Publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties))
-    }
-
-    private static func check(_ properties: Properties) throws(MQTTXError) {
-        if properties.topicAlias != nil {
-            throw MQTTXError(.encodingFailed, "topic aliases are assigned by the client itself")
-        }
-        if !properties.subscriptionIdentifiers.isEmpty {
-            throw MQTTXError(.encodingFailed, "a client sends no subscription identifiers in a PUBLISH (MQTT-3.3.4-6)")
-        }
-        if let topic = properties.responseTopic { try TopicName.validate(topic) }
     }
 }
 

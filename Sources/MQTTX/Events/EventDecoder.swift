@@ -4,12 +4,11 @@ internal import MQTTXProtocol
 
 /// Reads events out of messages, and counts what is none.
 struct EventDecoder: Sendable {
-    // The client holds us through its handlers.
-    private weak let client: MQTTClient?
+    private let client: ClientLink
     private let coder: MessageCoder
 
     init(_ manager: EventChannelManager) {
-        client = manager.client
+        client = manager.client.link
         coder = manager.coder
     }
 
@@ -19,7 +18,7 @@ struct EventDecoder: Sendable {
             let incoming = try coder.decodeEvent(message.payload, message.properties)
             return Event(topic: message.topic, isRetained: message.retain, incoming)
         } catch {
-            client?.reportIgnored(topic: message.topic, reason: "not an event: \(error)")
+            client.reportIgnored(topic: message.topic, reason: "not an event: \(error)")
             return nil
         }
     }
@@ -28,7 +27,7 @@ struct EventDecoder: Sendable {
         do throws(MQTTXError) {
             return try event.decode(as: type)
         } catch {
-            client?.reportIgnored(topic: event.topic, reason: "the event's data do not fit: \(error)")
+            client.reportIgnored(topic: event.topic, reason: "the event's data do not fit: \(error)")
             return nil
         }
     }

@@ -9,8 +9,7 @@ internal import Synchronization
 ///
 /// Subscriptions hold it, so that an endpoint goes on serving when nobody holds its manager any more.
 final class RPCCore: Sendable {
-    // The client holds us through its subscriptions.
-    private weak let client: MQTTClient?
+    private let client: ClientLink
     let config: RPCConfig
     let coder: MessageCoder
     let calls: PendingCalls
@@ -18,17 +17,20 @@ final class RPCCore: Sendable {
     let inbox: Inbox
     private let decoding = DecodingLane()
     private let observer = Mutex<UInt64?>(nil)
-    private let sessionSurvives = Mutex(false)
 
     init(client: MQTTClient, config: RPCConfig, codec: any Codec, authCallback: RPCAuthCallback?) {
-        self.client = client
+        let link = client.link
+        self.client = link
         self.config = config
         coder = MessageCoder(codec)
         calls = PendingCalls(limit: max(0, config.maxConcurrentCalls), eventLoop: client.eventLoop)
-        responder = Responder(client: client, coder: coder, config: config, authCallback: authCallback)
+        responder = Responder(
+            client: link, clientConfig: client.config, coder: coder, config: config, authCallback: authCallback)
         inbox = Inbox()
-        if let server = client.server { noteSession(server) }
-        let id = client.observe { [weak self] event in self?.connectionChanged(event) }
+        // Not this endpoint itself: the client would keep it alive.
+        let watch = ConnectionWatch(link, calls, inbox)
+        if let server = client.server { watch.noteSession(server) }
+        let id = client.observe { watch.connectionChanged($0) }
         observer.withLock { $0 = id }
     }
 
@@ -41,12 +43,12 @@ final class RPCCore: Sendable {
 
     private func receive(_ message: MQTTMessage) {
         guard !message.retain else {
-            client?.reportIgnored(topic: message.topic, reason: "a retained message is not a call")
+            client.reportIgnored(topic: message.topic, reason: "a retained message is not a call")
             return
         }
         guard !coder.decodesOnReceivePath else { return take(message) }
         guard decoding.append(message, { self.take($0) }) else {
-            client?.reportIgnored(topic: message.topic, reason: "too many messages wait to be decoded")
+            client.reportIgnored(topic: message.topic, reason: "too many messages wait to be decoded")
             return
         }
     }
@@ -59,44 +61,11 @@ final class RPCCore: Sendable {
                 responder.accept(request, form: incoming.form, topic: message.topic)
             case .response(let response):
                 guard !calls.complete(response.requestID, .response(response)) else { return }
-                client?.reportIgnored(topic: message.topic, reason: "a response that nobody waits for")
+                client.reportIgnored(topic: message.topic, reason: "a response that nobody waits for")
             }
         } catch {
-            client?.reportIgnored(topic: message.topic, reason: "not an RPC message: \(error)")
+            client.reportIgnored(topic: message.topic, reason: "not an RPC message: \(error)")
         }
-    }
-
-    // MARK: The connection
-
-    private func connectionChanged(_ event: MQTTClient.ConnectionEvent) {
-        switch event {
-        case .connected(let server):
-            noteSession(server)
-            if !server.sessionPresent {
-                calls.failAll(MQTTXError(.connectionLost, "the broker lost the session while the call was waiting"))
-            }
-        case .disconnected(willReconnect: true, let cause):
-            if !sessionSurvives.withLock({ $0 }) { calls.failAll(Self.lost(cause)) }
-        case .disconnected(willReconnect: false, let cause):
-            calls.failAll(Self.lost(cause))
-        }
-    }
-
-    private static func lost(_ cause: MQTTXError) -> MQTTXError {
-        MQTTXError(
-            .connectionLost, "the connection was lost while the call was waiting: \(cause.message)",
-            reasonCode: cause.reasonCode, cause: cause)
-    }
-
-    /// Whether the broker keeps the session, and the responses that come for it, when the connection is lost.
-    private func noteSession(_ server: ServerCapabilities) {
-        guard let config = client?.config else { return }
-        let survives =
-            switch server.version {
-            case .v5: (server.sessionExpiryInterval ?? 0) > 0
-            case .v3_1_1: !config.clientID.isEmpty
-            }
-        sessionSurvives.withLock { $0 = survives && !config.cleanSession }
     }
 
     // MARK: The end
@@ -112,6 +81,6 @@ final class RPCCore: Sendable {
             defer { observer = nil }
             return observer
         }
-        if let id { client?.removeObserver(id) }
+        if let id { client.removeObserver(id) }
     }
 }

@@ -16,7 +16,8 @@ extension RPCEndpoint {
     ///   ``ErrorCode/connectionLost`` when the response can't come any more, ``ErrorCode/methodNotFound``,
     ///   ``ErrorCode/permissionDenied``, ``ErrorCode/rpcExecutionError`` with the peer's text or whatever code it named,
     ///   ``ErrorCode/payloadTooLarge``, ``ErrorCode/encodingFailed``; `CancellationError` when the task is cancelled,
-    ///   which does not stop the peer.
+    ///   which does not stop the peer: at once, but in the first tenth of a second only when that is over, if no response
+    ///   comes before.
     @discardableResult
     public func call(
         _ topic: String, _ method: String, params: JSONValue = nil, timeout: Duration? = nil, replyTo: String? = nil

@@ -66,7 +66,8 @@ final class ClientCore: Sendable {
         let notify: @Sendable (Notice) -> Void = { noticesDropped.count.add(notices.yield($0), ordering: .relaxed) }
         self.notify = notify
         outbox = Outbox(
-            limits: QueueLimits(config), largestAnswers: config.maxUnreadAnswers, eventLoop: eventLoop, notify: notify)
+            limits: QueueLimits(config), largestPayload: config.maxPayloadSize, largestAnswers: config.maxUnreadAnswers,
+            eventLoop: eventLoop, notify: notify)
         executor = LoopExecutor(eventLoop, outbox)
         let acknowledgements = AcknowledgementQueue(eventLoop: eventLoop)
         self.acknowledgements = acknowledgements
@@ -165,6 +166,8 @@ final class ClientCore: Sendable {
         }
         requestSubscriptions(registry.takeUnrequested(sessionPresent: server.sessionPresent), server: server)
     }
+
+    func removeObserver(_ id: UInt64) { _ = shared.withLock { $0.observers.removeValue(forKey: id) } }
 
     func tell(_ event: Event) {
         let observers = shared.withLock { Array($0.observers.values) }

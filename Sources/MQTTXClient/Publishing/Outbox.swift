@@ -12,6 +12,8 @@ final class Outbox: Sendable {
     /// DISCONNECT was written: nothing may follow it on this connection (MQTT-3.14.4-1).
     private let isSealed: NIOLoopBoundBox<Bool>
     private let notify: @Sendable (Notice) -> Void
+    /// Of one message, in bytes.
+    let largestPayload: Int
     /// Above so many bytes of answers that the broker has not taken, nothing more is read that would lead to others.
     private let largestAnswers: Int
     private let nextWaiterID = Atomic<UInt64>(0)
@@ -25,9 +27,10 @@ final class Outbox: Sendable {
     private static let patience = TimeAmount.milliseconds(50)
 
     init(
-        limits: QueueLimits, largestAnswers: Int, eventLoop: any EventLoop,
+        limits: QueueLimits, largestPayload: Int, largestAnswers: Int, eventLoop: any EventLoop,
         notify: @escaping @Sendable (Notice) -> Void
     ) {
+        self.largestPayload = largestPayload
         self.largestAnswers = largestAnswers
         state = Mutex(OutboxState(limits: limits))
         self.eventLoop = eventLoop

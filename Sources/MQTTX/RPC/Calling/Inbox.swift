@@ -10,6 +10,8 @@ final class Inbox: Sendable {
         /// Whose identifier the topic goes by; nil for one that was chosen.
         var clientID: String?
         var subscription: Subscription?
+        /// Whether the broker is known to have granted it, on the present connection.
+        var isGranted = false
 
         var isChosen: Bool { topic != nil && clientID == nil }
     }
@@ -24,15 +26,20 @@ final class Inbox: Sendable {
     /// The topic chosen, or nil if it goes by the client's identifier.
     var chosenTopic: String? { state.withLock { $0.isChosen ? $0.topic : nil } }
 
-    /// The reply topic, with its subscription under way; the identifier may be another after a reconnect.
+    /// The reply topic, and its subscription if the broker has not granted it yet; the identifier may be another after a
+    /// reconnect.
     func open(
         clientID: String, _ subscribe: (String) throws(MQTTXError) -> Subscription
-    ) throws(MQTTXError) -> (topic: String, subscription: Subscription?) {
+    ) throws(MQTTXError) -> (topic: String, ungranted: Subscription?) {
         try state.withLock { state throws(MQTTXError) in
             if let topic = state.topic {
                 // Compared without making the topic anew: this is on the way of every call.
                 if state.isChosen || state.clientID?.hasSameBytes(as: clientID) == true {
-                    return (topic, state.subscription)
+                    if !state.isGranted, let subscription = state.subscription {
+                        state.isGranted = subscription.grantedQoS != nil
+                        if !state.isGranted { return (topic, subscription) }
+                    }
+                    return (topic, nil)
                 }
             }
             let topic = Self.prefix + clientID
@@ -41,6 +48,9 @@ final class Inbox: Sendable {
             return (topic, subscription)
         }
     }
+
+    /// What the broker granted may not hold on a new connection.
+    func connected() { state.withLock { $0.isGranted = false } }
 
     /// The broker refused the subscription: the next call asks again.
     func refused(_ subscription: Subscription) {

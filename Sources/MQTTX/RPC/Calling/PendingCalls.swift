@@ -1,4 +1,5 @@
 internal import MQTTCore
+internal import MQTTXClient
 internal import MQTTXProtocol
 internal import NIOCore
 internal import Synchronization
@@ -20,8 +21,14 @@ final class PendingCalls: Sendable {
         /// The request's identifier.
         let key: UTF8Key
         let deadline: NIODeadline
+        /// Its place in the order of calls, from 1.
         @exclusivity(unchecked)
-        fileprivate var continuation: UnsafeContinuation<Outcome, Never>?
+        fileprivate var number: UInt64 = 0
+        /// Whether the caller may wait without being told of a cancellation: until ``PendingCalls/look()`` finds it.
+        @exclusivity(unchecked)
+        fileprivate var isWatched = true
+        @exclusivity(unchecked)
+        fileprivate var continuation: UnsafeContinuation<Outcome?, Never>?
         /// What came before the caller began to wait.
         @exclusivity(unchecked)
         fileprivate var outcome: Outcome?
@@ -42,9 +49,21 @@ final class PendingCalls: Sendable {
     private struct State {
         var calls = ChainedTable<Call>()
         var deadlines = DeadlineHeap()
+        var lastNumber: UInt64 = 0
+        var watch = FlightWatch()
         /// When the timer is to fire; nil when there is none.
         var alarm: NIODeadline?
         var closed: MQTTXError?
+
+        /// The callers of these calls, who are told of a cancellation at once from now on.
+        mutating func takeLong(_ numbers: Range<UInt64>) -> [UnsafeContinuation<Outcome?, Never>] {
+            guard !numbers.isEmpty else { return [] }
+            return calls.all.compactMap { call in
+                guard numbers.contains(call.number), call.isWatched else { return nil }
+                call.isWatched = false
+                return call.continuation.take()
+            }
+        }
 
         /// - Returns: false if it has ended before.
         mutating func end(_ call: Call) -> Bool {
@@ -57,6 +76,8 @@ final class PendingCalls: Sendable {
 
     private let state = Mutex(State())
     private let limit: Int
+    /// A call that waits for so long, or twice that, takes long.
+    private static let patience = TimeAmount.milliseconds(50)
     private let eventLoop: any EventLoop
 
     init(limit: Int, eventLoop: any EventLoop) {
@@ -71,35 +92,56 @@ final class PendingCalls: Sendable {
     /// - Throws: ``ErrorCode/tooManyPendingCalls`` at the limit; the error of ``close(_:)`` afterwards.
     func begin(_ id: String, deadline: NIODeadline) throws(MQTTXError) -> Call {
         let call = Call(id, deadline: deadline)
-        let mustArm = try state.withLock { state throws(MQTTXError) in
+        let (mustArm, mustWatch) = try state.withLock { state throws(MQTTXError) in
             if let error = state.closed { throw error }
             guard state.calls.count < limit else {
                 throw MQTTXError(.tooManyPendingCalls, "\(state.calls.count) calls are waiting already")
             }
+            state.lastNumber += 1
+            call.number = state.lastNumber
             state.calls.insert(call)
+            let mustWatch = state.watch.begin()
             state.deadlines.insert(call)
             if state.deadlines.count > 2 * state.calls.count + 64 { state.deadlines.sweep() }
-            guard state.alarm.map({ deadline < $0 }) ?? true else { return false }
+            guard state.alarm.map({ deadline < $0 }) ?? true else { return (false, mustWatch) }
             state.alarm = deadline
-            return true
+            return (true, mustWatch)
         }
         if mustArm { arm(deadline) }
+        if mustWatch { watch() }
         return call
     }
 
-    /// Waits for the end of a call that has begun. A cancelled task ends it.
+    /// Waits for the end of a call that has begun. A cancelled task ends it: at once, but for the first tenth of a second, at
+    /// whose end at the latest.
     func wait(_ call: Call) async -> Outcome {
-        await withTaskCancellationHandler {
-            await withUnsafeContinuation { continuation in
-                let outcome = state.withLock { _ -> Outcome? in
-                    if call.outcome == nil { call.continuation = continuation }
-                    return call.outcome.take()
-                }
-                if let outcome { continuation.resume(returning: outcome) }
-            }
+        // Responses come at once as a rule, and to be told of a cancellation meanwhile would be a tenth of a call.
+        if let outcome = await outcomeIfSoon(call) { return outcome }
+        let outcome = await withTaskCancellationHandler {
+            await withUnsafeContinuation { register($0, for: call, untilItTakesLong: false) }
         } onCancel: {
             complete(call, .cancelled)
         }
+        return outcome ?? .cancelled
+    }
+
+    @inline(__always)
+    private func outcomeIfSoon(_ call: Call) async -> Outcome? {
+        await withUnsafeContinuation { register($0, for: call, untilItTakesLong: true) }
+    }
+
+    /// Lets the caller wait, or go on at once: with the outcome if it is known, with nothing if it must not wait like this.
+    @inline(__always)
+    private func register(
+        _ continuation: UnsafeContinuation<Outcome?, Never>, for call: Call, untilItTakesLong: Bool
+    ) {
+        let outcome: Outcome?? = state.withLock { _ in
+            if let outcome = call.outcome.take() { return .some(outcome) }
+            if untilItTakesLong, !call.isWatched || Task.isCancelled { return .some(nil) }
+            call.continuation = continuation
+            return nil
+        }
+        if let outcome { continuation.resume(returning: outcome) }
     }
 
     /// Ends a call.
@@ -115,10 +157,10 @@ final class PendingCalls: Sendable {
     @discardableResult
     func complete(_ call: Call, _ outcome: Outcome) -> Bool {
         let (isEnded, continuation) = state.withLock {
-            state -> (Bool, UnsafeContinuation<Outcome, Never>?) in
+            state -> (Bool, UnsafeContinuation<Outcome?, Never>?) in
             guard state.end(call) else { return (false, nil) }
             if call.continuation == nil { call.outcome = outcome }
-            return (true, call.continuation)
+            return (true, call.continuation.take())
         }
         continuation?.resume(returning: outcome)
         return isEnded
@@ -139,10 +181,30 @@ final class PendingCalls: Sendable {
         failAll(error)
     }
 
-    // MARK: The timer
+    // MARK: The timers
+
+    /// Looks for calls that take long, until each that was made has been looked at.
+    private func watch() {
+        let look = eventLoop.scheduleTask(in: Self.patience) {
+            let (callers, goesOn) = self.state.withLock { state in
+                (state.takeLong(state.watch.next(lastSent: state.lastNumber)), state.watch.isOn)
+            }
+            for caller in callers { caller.resume(returning: nil) }
+            if goesOn { self.watch() }
+        }
+        // The event loop was shut down: nobody looks any more.
+        look.futureResult.whenFailure { _ in
+            let callers = self.state.withLock { state in
+                state.watch.stop()
+                return state.takeLong(1..<state.lastNumber + 1)
+            }
+            for caller in callers { caller.resume(returning: nil) }
+        }
+    }
 
     private func arm(_ deadline: NIODeadline) {
-        eventLoop.scheduleTask(deadline: deadline) { [weak self] in self?.fire(deadline) }
+        // Not weakly, which would make each count of references to this cost twice as much.
+        eventLoop.scheduleTask(deadline: deadline) { self.fire(deadline) }
     }
 
     private func fire(_ deadline: NIODeadline) {

@@ -61,10 +61,9 @@ extension RPCManager {
             try TopicName.validate(named)
             return (named, nil)
         }
-        let (topic, subscription) = try core.inbox.open(clientID: clientID) { (topic) throws(MQTTXError) in
+        return try core.inbox.open(clientID: clientID) { (topic) throws(MQTTXError) in
             try client.subscribeAtOnce(topic, handleRPCMessage)
         }
-        return (topic, subscription?.grantedQoS == nil ? subscription : nil)
     }
 
     private func granted(_ subscription: Subscription, _ deadline: NIODeadline) async throws {

@@ -5,44 +5,25 @@ internal import MQTTXProtocol
 internal import NIOCore
 internal import Synchronization
 
-/// Serves requests: so many at once, each in a task of its own, and each answered once.
+/// Serves requests: so many at once, and each answered once.
 final class Responder: Sendable {
     private struct State {
         var methods: [String: Method] = [:]
-        /// The requests that are served.
-        var running: [Service] = []
+        /// How many requests are served, or about to be.
+        var running = 0
         var replay: ReplayCache
         var isClosed = false
         /// Those who wait for the last handler after ``Responder/close()``.
         var closing: [CheckedContinuation<Void, Never>] = []
-
-        /// The last one takes its place.
-        mutating func end(_ service: Service) {
-            guard let place = service.place, let last = running.popLast() else { return }
-            if last !== service {
-                running[place] = last
-                last.place = place
-            }
-            service.place = nil
-            service.task = nil
-        }
     }
 
     /// A request that is served: one object, where the values that it holds would be copied into each step of its task.
-    private final class Service: @unchecked Sendable {
-        // Unchecked, also for exclusive access: what changes is guarded by the responder's lock.
+    final class Service: Sendable {
+        fileprivate let request: RPCRequest
+        fileprivate let form: MessageForm
+        fileprivate let replay: ReplayCache.Entry
 
-        let request: RPCRequest
-        let form: MessageForm
-        let replay: ReplayCache.Entry
-        /// Its place among those that are served; nil when it is not.
-        @exclusivity(unchecked)
-        var place: Int?
-        /// Known a little later than that it is served.
-        @exclusivity(unchecked)
-        var task: Task<Void, Never>?
-
-        init(_ request: consuming RPCRequest, _ form: MessageForm) {
+        fileprivate init(_ request: consuming RPCRequest, _ form: MessageForm) {
             replay = ReplayCache.Entry(
                 ReplayCache.Key(requestID: request.requestID, replyTo: request.replyTo))
             self.request = request
@@ -59,24 +40,26 @@ final class Responder: Sendable {
 
     private static let ping = "__ping__"
 
-    // The client holds the endpoint through its subscriptions.
-    private weak let client: MQTTClient?
+    private let client: ClientLink
     private let coder: MessageCoder
     private let limit: Int
-    private let executor: (any TaskExecutor)?
+    private let crew: Crew
     // Of the client's configuration, which is a large value to copy for every answer.
     private let largestPayload: Int
     private let logger: Logger
     private let authCallback: RPCAuthCallback?
     private let state: Mutex<State>
 
-    init(client: MQTTClient, coder: MessageCoder, config: RPCConfig, authCallback: RPCAuthCallback?) {
+    init(
+        client: ClientLink, clientConfig: MQTTConfig, coder: MessageCoder, config: RPCConfig,
+        authCallback: RPCAuthCallback?
+    ) {
         self.client = client
         self.coder = coder
         limit = max(0, config.maxConcurrentRequests)
-        executor = config.taskExecutor
-        largestPayload = client.config.maxPayloadSize
-        logger = client.config.logger
+        crew = Crew(executor: config.taskExecutor)
+        largestPayload = clientConfig.maxPayloadSize
+        logger = clientConfig.logger
         self.authCallback = authCallback
         state = Mutex(State(replay: ReplayCache(config)))
     }
@@ -85,17 +68,17 @@ final class Responder: Sendable {
 
     func unregister(_ name: String) -> Bool { state.withLock { $0.methods.removeValue(forKey: name) != nil } }
 
+    // Whatever is to be done holds us: the crew has nothing to do any more.
+    deinit { _ = crew.dismiss() }
+
     /// Cancels the handlers and waits until they have returned. Nothing is answered afterwards.
     func close() async {
-        let running = state.withLock { state in
-            state.isClosed = true
-            return state.running.map(\.task)
-        }
-        for task in running { task?.cancel() }
+        state.withLock { $0.isClosed = true }
+        for job in crew.dismiss() { end(job.service) }
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
-                if !state.running.isEmpty { state.closing.append(continuation) }
-                return state.running.isEmpty
+                if state.running > 0 { state.closing.append(continuation) }
+                return state.running == 0
             }
             if isIdle { continuation.resume() }
         }
@@ -108,14 +91,15 @@ final class Responder: Sendable {
         do throws(MQTTXError) {
             try TopicName.validate(replyTo)
         } catch {
-            client?.reportIgnored(topic: topic, reason: "a request that can't be answered: \(error.message)")
+            client.reportIgnored(topic: topic, reason: "a request that can't be answered: \(error.message)")
             return
         }
         switch decide(service) {
         case .taken(let method):
-            start(service, method)
+            // Outside the lock: a task that is made may run at once, and would spin for it.
+            if !crew.take(Crew.Job(responder: self, service: service, method: method)) { end(service) }
         case .ignore(let reason):
-            client?.reportIgnored(topic: topic, reason: reason)
+            client.reportIgnored(topic: topic, reason: reason)
         case .answerAgain(let answer):
             offer(answer, to: replyTo)
         case .refuse:
@@ -134,35 +118,34 @@ final class Responder: Sendable {
             case .answered(let answer): return .answerAgain(answer)
             case .new: break
             }
-            guard state.running.count < limit else { return .refuse }
+            guard state.running < limit else { return .refuse }
             state.replay.begin(service.replay)
-            service.place = state.running.count
-            state.running.append(service)
+            state.running += 1
             return .taken(state.methods[service.request.method])
         }
     }
 
-    /// Begins to serve. Outside the lock: a task that is made may run at once, and would spin for it.
-    private func start(_ service: Service, _ method: Method?) {
-        // Ends with the handler; close() cancels and awaits it.
-        let task = Task(executorPreference: executor) { await self.serve(service, method) }
-        let isClosed = state.withLock { state in
-            if service.place != nil { service.task = task }
-            return state.isClosed
-        }
-        if isClosed { task.cancel() }
-    }
-
-    private func serve(_ service: Service, _ method: Method?) async {
+    /// Runs the handler and sends what comes of it.
+    func serve(_ service: Service, _ method: Method?) async {
         let answer = answer(await outcome(of: service.request, method), service)
         let isClosed = state.withLock { state in
             state.replay.end(service.replay, answer, now: .now())
             return state.isClosed
         }
         if let answer, !isClosed, !send(answer, service) { await sendWhenThereIsRoom(answer, service) }
+        end()
+    }
+
+    /// A request that nobody has begun to serve will not be.
+    private func end(_ service: Service) {
+        state.withLock { $0.replay.end(service.replay, nil, now: .now()) }
+        end()
+    }
+
+    private func end() {
         let closing = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-            state.end(service)
-            guard state.running.isEmpty, !state.closing.isEmpty else { return [] }
+            state.running -= 1
+            guard state.running == 0, !state.closing.isEmpty else { return [] }
             defer { state.closing = [] }
             return state.closing
         }
@@ -176,7 +159,7 @@ final class Responder: Sendable {
             return .error(RPCErrorText.methodNotFound(request.method))
         }
         do {
-            return .result(try await method.run(request, coder))
+            return .result(try await method(request, coder))
         } catch {
             return .error(RPCErrorText.describing(error))
         }
@@ -226,7 +209,6 @@ final class Responder: Sendable {
     /// Sends an answer from the receive path, where nothing may wait.
     private func offer(_ answer: ReplayCache.Answer, to topic: String) {
         do throws(MQTTXError) {
-            guard let client else { return }
             let receipt = try client.offer(topic, answer.payload, qos: .atLeastOnce, properties: answer.properties)
             if receipt == nil { throw MQTTXError(.queueFull, "the queue of messages to be sent is full") }
         } catch {
@@ -237,7 +219,6 @@ final class Responder: Sendable {
     /// - Returns: false if the queue is full.
     private func send(_ answer: ReplayCache.Answer, _ service: Service) -> Bool {
         let topic = service.request.replyTo
-        guard let client else { return true }
         do throws(MQTTXError) {
             return try client.offer(topic, answer.payload, qos: .atLeastOnce, properties: answer.properties) != nil
         } catch {
@@ -254,7 +235,7 @@ final class Responder: Sendable {
     private func sendWhenThereIsRoom(_ answer: ReplayCache.Answer, _ service: Service) async {
         let topic = service.request.replyTo
         do {
-            try await client?.enqueue(topic, answer.payload, qos: .atLeastOnce, properties: answer.properties)
+            _ = try await client.enqueue(topic, answer.payload, qos: .atLeastOnce, properties: answer.properties)
         } catch {
             unsent(error, topic)
         }
@@ -263,6 +244,6 @@ final class Responder: Sendable {
     private func unsent(_ error: any Error, _ topic: String) {
         logger.warning(
             "a response could not be sent", metadata: ["topic": "\(topic)", "error": "\(error)"])
-        client?.reportIgnored(topic: topic, reason: "a response could not be sent: \(error)")
+        client.reportIgnored(topic: topic, reason: "a response could not be sent: \(error)")
     }
 }
