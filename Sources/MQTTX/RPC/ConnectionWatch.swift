@@ -6,20 +6,23 @@ internal import Synchronization
 final class ConnectionWatch: Sendable {
     private let client: ClientLink
     private let calls: PendingCalls
-    private let inbox: Inbox
     private let sessionSurvives = Mutex(false)
+    /// How many connections there have been since the endpoint was made.
+    private let connections = Atomic<Int>(0)
 
-    init(_ client: ClientLink, _ calls: PendingCalls, _ inbox: Inbox) {
+    /// What the broker granted may not hold on another connection.
+    var connection: Int { connections.load(ordering: .acquiring) }
+
+    init(_ client: ClientLink, _ calls: PendingCalls) {
         self.client = client
         self.calls = calls
-        self.inbox = inbox
     }
 
     func connectionChanged(_ event: MQTTClient.ConnectionEvent) {
         switch event {
         case .connected(let server):
             noteSession(server)
-            inbox.connected()
+            connections.add(1, ordering: .releasing)
             if !server.sessionPresent {
                 calls.failAll(MQTTXError(.connectionLost, "the broker lost the session while the call was waiting"))
             }

@@ -50,7 +50,7 @@ public final class ConventionalRPCManager: RPCEndpoint {
             subscription = try await client.subscribe("$share/\(group)/\(myTopic)", manager.handleRPCMessage)
         } else {
             subscription = try await client.subscribe(myTopic, manager.handleRPCMessage)
-            manager.core.inbox.choose(myTopic, subscription)
+            manager.inbox.choose(myTopic, subscription)
         }
     }
 

@@ -14,7 +14,7 @@ final class RPCCore: Sendable {
     let coder: MessageCoder
     let calls: PendingCalls
     let responder: Responder
-    let inbox: Inbox
+    let watch: ConnectionWatch
     private let decoding = DecodingLane()
     private let observer = Mutex<UInt64?>(nil)
 
@@ -26,9 +26,9 @@ final class RPCCore: Sendable {
         calls = PendingCalls(limit: max(0, config.maxConcurrentCalls), eventLoop: client.eventLoop)
         responder = Responder(
             client: link, clientConfig: client.config, coder: coder, config: config, authCallback: authCallback)
-        inbox = Inbox()
         // Not this endpoint itself: the client would keep it alive.
-        let watch = ConnectionWatch(link, calls, inbox)
+        let watch = ConnectionWatch(link, calls)
+        self.watch = watch
         if let server = client.server { watch.noteSession(server) }
         let id = client.observe { watch.connectionChanged($0) }
         observer.withLock { $0 = id }

@@ -21,6 +21,8 @@ public final class RPCManager: RPCEndpoint {
     /// The configuration as given.
     public let config: RPCConfig
     let core: RPCCore
+    // Not the core's, which the client holds: its subscription holds the client's core.
+    let inbox = Inbox()
 
     /// - Parameters:
     ///   - client: carries the messages; it need not be connected yet.
@@ -52,7 +54,7 @@ public final class RPCManager: RPCEndpoint {
     /// - Throws: `MQTTXError` as ``MQTTClient/subscribe(_:qos:_:)``.
     public func setup(replyTopic: String) async throws {
         try TopicName.validate(replyTopic)
-        core.inbox.choose(replyTopic, try await client.subscribe(replyTopic, handleRPCMessage))
+        inbox.choose(replyTopic, try await client.subscribe(replyTopic, handleRPCMessage))
     }
 
     /// How many calls of ours wait for their responses.
@@ -64,6 +66,6 @@ public final class RPCManager: RPCEndpoint {
     public func close() async {
         await core.close()
         // The handler is gone even if the broker does not answer.
-        _ = try? await core.inbox.close()?.cancel()
+        _ = try? await inbox.close()?.cancel()
     }
 }

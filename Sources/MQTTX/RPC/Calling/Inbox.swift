@@ -10,8 +10,8 @@ final class Inbox: Sendable {
         /// Whose identifier the topic goes by; nil for one that was chosen.
         var clientID: String?
         var subscription: Subscription?
-        /// Whether the broker is known to have granted it, on the present connection.
-        var isGranted = false
+        /// The connection on which the broker is known to have granted it.
+        var grantedOn: Int?
 
         var isChosen: Bool { topic != nil && clientID == nil }
     }
@@ -29,16 +29,17 @@ final class Inbox: Sendable {
     /// The reply topic, and its subscription if the broker has not granted it yet; the identifier may be another after a
     /// reconnect.
     func open(
-        clientID: String, _ subscribe: (String) throws(MQTTXError) -> Subscription
+        clientID: String, connection: Int, _ subscribe: (String) throws(MQTTXError) -> Subscription
     ) throws(MQTTXError) -> (topic: String, ungranted: Subscription?) {
         try state.withLock { state throws(MQTTXError) in
             if let topic = state.topic {
                 // Compared without making the topic anew: this is on the way of every call.
                 if state.isChosen || state.clientID?.hasSameBytes(as: clientID) == true {
-                    if !state.isGranted, let subscription = state.subscription {
-                        state.isGranted = subscription.grantedQoS != nil
-                        if !state.isGranted { return (topic, subscription) }
+                    guard state.grantedOn != connection, let subscription = state.subscription else {
+                        return (topic, nil)
                     }
+                    guard subscription.grantedQoS != nil else { return (topic, subscription) }
+                    state.grantedOn = connection
                     return (topic, nil)
                 }
             }
@@ -48,9 +49,6 @@ final class Inbox: Sendable {
             return (topic, subscription)
         }
     }
-
-    /// What the broker granted may not hold on a new connection.
-    func connected() { state.withLock { $0.isGranted = false } }
 
     /// The broker refused the subscription: the next call asks again.
     func refused(_ subscription: Subscription) {

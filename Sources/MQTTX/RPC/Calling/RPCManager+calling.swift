@@ -61,7 +61,7 @@ extension RPCManager {
             try TopicName.validate(named)
             return (named, nil)
         }
-        return try core.inbox.open(clientID: clientID) { (topic) throws(MQTTXError) in
+        return try inbox.open(clientID: clientID, connection: core.watch.connection) { (topic) throws(MQTTXError) in
             try client.subscribeAtOnce(topic, handleRPCMessage)
         }
     }
@@ -72,7 +72,7 @@ extension RPCManager {
         } catch ErrorCode.connectionTimeout {
             throw DeadlinePassed()
         } catch let error as MQTTXError {
-            core.inbox.refused(subscription)
+            inbox.refused(subscription)
             throw error
         }
     }
