@@ -4,9 +4,10 @@ package import NIOCore
 internal import Synchronization
 
 /// What a layer above holds of the client that holds the layer through its subscriptions: what it sends goes out as long as
-/// there is a connection, and nobody keeps the other alive.
+/// there is a connection, and neither keeps the other alive.
 ///
-/// Not the client itself, weakly: each count of references to an object that is referred to weakly costs twice as much.
+/// The client itself is not referred to weakly, since each count of references to it would cost twice as much; its core is,
+/// which is counted more rarely.
 package final class ClientLink: Sendable {
     private let outbox: Outbox
     private weak let core: ClientCore?

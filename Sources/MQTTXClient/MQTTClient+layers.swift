@@ -30,6 +30,9 @@ extension MQTTClient {
 
     package func removeObserver(_ id: UInt64) { core.removeObserver(id) }
 
+    /// Another one whenever a subscription has come or gone, as one does that the broker refused.
+    package var subscriptionGeneration: UInt64 { core.registry.generation.load(ordering: .acquiring) }
+
     /// For what the client holds through its subscriptions.
     package var link: ClientLink { ClientLink(core) }
 

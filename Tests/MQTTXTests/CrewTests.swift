@@ -94,6 +94,49 @@ struct CrewTests {
         }
     }
 
+    @Test("An executor may run what it is given at once")
+    func atOnce() async throws {
+        try await TestBroker.run { broker in
+            let topic = TestBroker.topic()
+            let executor = HeldExecutor()
+            executor.letGo()
+            let service = try await ConventionalRPCManager(
+                try await broker.connect(), myTopic: topic, config: RPCConfig(taskExecutor: executor)
+            ) {
+                $0.register("m") { (number: Int) async -> Int in
+                    await Task.yield()
+                    return number
+                }
+            }
+            let caller = RPCManager(try await broker.connect())
+            for number in 0..<50 { #expect(try await caller.call(topic, "m", params: number) as Int == number) }
+            await service.close()
+        }
+    }
+
+    @Test("A handler that cancels its own task leaves no other cancelled", arguments: [false, true])
+    func cancelled(onLoop: Bool) async throws {
+        try await TestBroker.run { broker in
+            let topic = TestBroker.topic()
+            let client = try await broker.connect()
+            let service = try await ConventionalRPCManager(
+                client, myTopic: topic, config: RPCConfig(taskExecutor: onLoop ? client.taskExecutor : nil)
+            ) {
+                $0.register("cancel") { withUnsafeCurrentTask { $0?.cancel() } }
+                $0.register("isCancelled") { Task.isCancelled }
+            }
+            let caller = RPCManager(try await broker.connect())
+            for _ in 0..<20 {
+                async let cancelling = caller.call(topic, "cancel")
+                async let other = caller.call(topic, "isCancelled")
+                _ = try await cancelling
+                #expect(try await other == false)
+                #expect(try await caller.call(topic, "isCancelled") == false)
+            }
+            await service.close()
+        }
+    }
+
     @Test("An endpoint that nobody needs any more goes, and its crew with it", arguments: [false, true])
     func end(onLoop: Bool) async throws {
         weak var core: RPCCore?

@@ -31,22 +31,20 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct ReplayCacheTests {
     private func key(_ id: Int) -> ReplayCache.Key { ReplayCache.Key(requestID: "\(id)", replyTo: "r") }
 
-    private func remember(_ id: Int, _ answer: ReplayCache.Answer, in cache: inout ReplayCache) {
-        let entry = ReplayCache.Entry(key(id))
+    private func remember(_ id: Int, _ answer: ByteBuffer, in cache: inout ReplayCache) {
+        let entry = ReplayCache.Entry(key(id), .dual)
         cache.begin(entry)
         cache.end(entry, answer, now: start)
     }
 
-    private func answer(_ text: String) -> ReplayCache.Answer {
-        ReplayCache.Answer(payload: ByteBuffer(string: text), properties: Properties())
-    }
+    private func answer(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
 
     private func text(_ finding: ReplayCache.Finding) -> String {
         switch finding {
         case .new: "new"
         case .running: "running"
         case .forgotten: "forgotten"
-        case .answered(let answer): String(buffer: answer.payload)
+        case .answered(let payload, _): String(buffer: payload)
         }
     }
 
@@ -56,7 +54,7 @@ import Testing
     func life() {
         var cache = ReplayCache(RPCConfig())
         #expect(text(cache.find(key(1), now: start)) == "new")
-        let entry = ReplayCache.Entry(key(1))
+        let entry = ReplayCache.Entry(key(1), .dual)
         cache.begin(entry)
         #expect(text(cache.find(key(1), now: start)) == "running")
         cache.end(entry, answer("yes"), now: start)
@@ -68,7 +66,7 @@ import Testing
     @Test("What was not answered is forgotten at once")
     func unanswered() {
         var cache = ReplayCache(RPCConfig())
-        let entry = ReplayCache.Entry(key(1))
+        let entry = ReplayCache.Entry(key(1), .dual)
         cache.begin(entry)
         cache.end(entry, nil, now: start)
         #expect(text(cache.find(key(1), now: start)) == "new")

@@ -2,8 +2,11 @@ internal import NIOCore
 
 extension ByteCursor {
     /// The properties of a packet, their length first. `buffer` is where the bytes are; binary values are slices of it.
+    ///
+    /// - Parameter responseTopic: makes that property's string of its bytes.
     mutating func readProperties(
-        _ allowed: PropertySet, slicing buffer: borrowing ByteBuffer
+        _ allowed: PropertySet, slicing buffer: borrowing ByteBuffer,
+        responseTopic: (UnsafeRawBufferPointer) throws(MQTTXError) -> String = Self.responseTopic
     ) throws(MQTTXError) -> Properties {
         let length = try readVariableByteInteger("property length")
         if length == 0 { return Properties() }
@@ -17,9 +20,18 @@ extension ByteCursor {
             let mayRepeat = id == .userProperty || (id == .subscriptionIdentifier && allowed == .publish)
             guard mayRepeat || !seen.contains(bit) else { throw .protocolError("property \(id) occurs twice") }
             seen.formUnion(bit)
-            try section.readProperty(id, into: &properties.fields, slicing: buffer)
+            if id == .responseTopic {
+                let bytes = UnsafeRawBufferPointer(rebasing: section.bytes[try section.readLengthPrefixed("response topic")])
+                properties.fields.responseTopic = try responseTopic(bytes)
+            } else {
+                try section.readProperty(id, into: &properties.fields, slicing: buffer)
+            }
         }
         return properties
+    }
+
+    static func responseTopic(_ bytes: UnsafeRawBufferPointer) throws(MQTTXError) -> String {
+        try String(mqtt: bytes, "response topic")
     }
 
     private mutating func readPropertyID() throws(MQTTXError) -> PropertyID {
@@ -37,7 +49,6 @@ extension ByteCursor {
         case .payloadFormatIndicator: fields.payloadFormatIndicator = try readByte(id)
         case .messageExpiryInterval: fields.messageExpiryInterval = try readFourBytes(id)
         case .contentType: fields.contentType = try readString("content type")
-        case .responseTopic: fields.responseTopic = try readString("response topic")
         case .correlationData: fields.correlationData = try readBinary("correlation data", slicing: buffer)
         case .subscriptionIdentifier:
             let value = UInt32(try readVariableByteInteger("subscription identifier"))
@@ -46,6 +57,7 @@ extension ByteCursor {
         case .userProperty:
             let name = try readString("user property's name")
             fields.userProperties.append(UserProperty(name, try readString("user property's value")))
+        case .responseTopic: break
         default:
             try fields.withControl { (values) throws(MQTTXError) in
                 try readProperty(id, into: &values, slicing: buffer)

@@ -172,7 +172,10 @@ extension PacketParser {
         }
         if let known = propertyCache.properties(at: &cursor) { return known }
         let start = cursor.offset
-        var properties = try cursor.readProperties(.publish, slicing: buffer)
+        // Those who ask name the same few topics again and again.
+        var properties = try cursor.readProperties(.publish, slicing: buffer) { (bytes) throws(MQTTXError) in
+            try topics.string(bytes, "response topic")
+        }
         try checkPublish(properties)
         if role == .server { properties.section = section(start..<cursor.offset, of: buffer) }
         propertyCache.insert(properties, UnsafeRawBufferPointer(rebasing: cursor.bytes[start..<cursor.offset]))

@@ -16,15 +16,28 @@ struct TopicCache {
 
     /// The topic name in these bytes. An empty name passes: with a topic alias it is legal.
     mutating func topic(_ bytes: UnsafeRawBufferPointer) throws(MQTTXError) -> String {
+        try find(bytes) { (bytes) throws(MQTTXError) in try Self.validated(bytes) }
+    }
+
+    /// The string in these bytes, kept if it is a topic name.
+    mutating func string(_ bytes: UnsafeRawBufferPointer, _ what: StaticString) throws(MQTTXError) -> String {
+        guard !TopicName.hasWildcard(bytes) else { return try String(mqtt: bytes, what) }
+        return try find(bytes) { (bytes) throws(MQTTXError) in try String(mqtt: bytes, what) }
+    }
+
+    @inline(__always)
+    private mutating func find(
+        _ bytes: UnsafeRawBufferPointer, orMake make: (UnsafeRawBufferPointer) throws(MQTTXError) -> String
+    ) throws(MQTTXError) -> String {
         guard !bytes.isEmpty else { return "" }
-        guard bytes.count <= Self.longestCached else { return try Self.validated(bytes) }
+        guard bytes.count <= Self.longestCached else { return try make(bytes) }
         if slots.isEmpty { slots = Array(repeating: Slot(hash: 0, topic: ""), count: Self.slotCount) }
         let hash = bytes.quickHash()
         let index = Int(truncatingIfNeeded: hash) & (Self.slotCount - 1)
         if slots[index].hash == hash, slots[index].topic.hasBytes(bytes) { return slots[index].topic }
         let second = index ^ 1
         if slots[second].hash == hash, slots[second].topic.hasBytes(bytes) { return slots[second].topic }
-        let topic = try Self.validated(bytes)
+        let topic = try make(bytes)
         slots[second] = slots[index]
         slots[index] = Slot(hash: hash, topic: topic)
         return topic

@@ -6,23 +6,19 @@ internal import Synchronization
 final class ConnectionWatch: Sendable {
     private let client: ClientLink
     private let calls: PendingCalls
+    private let crew: Crew
     private let sessionSurvives = Mutex(false)
-    /// How many connections there have been since the endpoint was made.
-    private let connections = Atomic<Int>(0)
 
-    /// What the broker granted may not hold on another connection.
-    var connection: Int { connections.load(ordering: .acquiring) }
-
-    init(_ client: ClientLink, _ calls: PendingCalls) {
+    init(_ client: ClientLink, _ calls: PendingCalls, _ crew: Crew) {
         self.client = client
         self.calls = calls
+        self.crew = crew
     }
 
     func connectionChanged(_ event: MQTTClient.ConnectionEvent) {
         switch event {
         case .connected(let server):
             noteSession(server)
-            connections.add(1, ordering: .releasing)
             if !server.sessionPresent {
                 calls.failAll(MQTTXError(.connectionLost, "the broker lost the session while the call was waiting"))
             }
@@ -30,6 +26,8 @@ final class ConnectionWatch: Sendable {
             if !sessionSurvives.withLock({ $0 }) { calls.failAll(Self.lost(cause)) }
         case .disconnected(willReconnect: false, let cause):
             calls.failAll(Self.lost(cause))
+            // Now: the event loop that they wait on may be shut down next.
+            crew.rest()
         }
     }
 

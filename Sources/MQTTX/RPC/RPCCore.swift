@@ -14,7 +14,6 @@ final class RPCCore: Sendable {
     let coder: MessageCoder
     let calls: PendingCalls
     let responder: Responder
-    let watch: ConnectionWatch
     private let decoding = DecodingLane()
     private let observer = Mutex<UInt64?>(nil)
 
@@ -27,14 +26,16 @@ final class RPCCore: Sendable {
         responder = Responder(
             client: link, clientConfig: client.config, coder: coder, config: config, authCallback: authCallback)
         // Not this endpoint itself: the client would keep it alive.
-        let watch = ConnectionWatch(link, calls)
-        self.watch = watch
+        let watch = ConnectionWatch(link, calls, responder.crew)
         if let server = client.server { watch.noteSession(server) }
         let id = client.observe { watch.connectionChanged($0) }
         observer.withLock { $0 = id }
     }
 
-    deinit { removeObserver() }
+    deinit {
+        removeObserver()
+        calls.disarm()
+    }
 
     /// The way into this endpoint.
     var sink: MessageSink { MessageSink(exclusive: { self.receive($0) }) }

@@ -94,7 +94,7 @@ extension RPCEndpoint {
     private func add(
         _ name: String, _ run: @escaping @Sendable (RPCRequest, MessageCoder) async throws -> LazyValue
     ) {
-        rpcManager.core.responder.register(name, Method(run))
+        rpcManager.core.responder.register(name, Method(run: run))
     }
 }
 

@@ -11,8 +11,8 @@
 /// rpc.register("whoami") { (_: JSONValue, request: RPCRequest) in .string(request.callerID) }
 /// rpc.register("reset") { print("reset") }
 /// ```
-/// Handlers run concurrently, each in a task of its own, as many as ``RPCConfig/maxConcurrentRequests``. A handler that
-/// blocks its thread holds up others.
+/// Handlers run concurrently, as many as ``RPCConfig/maxConcurrentRequests``. A handler that waits holds up none, one that
+/// blocks its thread does. Task-local values do not reach them.
 public protocol RPCEndpoint: Sendable {
     /// The manager that does it.
     var rpcManager: RPCManager { get }

@@ -269,7 +269,7 @@ package final class DispatchQueue: Sendable {
         for handler in handlers where !handler.isCancelled {
             do {
                 switch handler.action {
-                case .concurrent(let body): try await body(message)
+                case .concurrent(let body): try await Self.run(body, message)
                 case .blocking(let body): try await NIOThreadPool.singleton.runIfActive { try body(message) }
                 case .onReceipt: break
                 }

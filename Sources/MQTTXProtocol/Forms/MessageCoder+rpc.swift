@@ -38,6 +38,15 @@ extension MessageCoder {
         )
     }
 
+    /// The properties of a response without extensions, whose payload is there already.
+    ///
+    /// - Throws: `MQTTXError` with ``ErrorCode/encodingFailed``.
+    package func properties(
+        ofResponseTo requestID: String, as form: MessageForm
+    ) throws(MQTTXError) -> Properties {
+        try PropertyForm.properties(of: RPCResponse(requestID: requestID, outcome: .result(nil)), form)
+    }
+
     /// The request or response that a packet holds, in whatever form. Where its halves disagree, the properties win.
     ///
     /// With the built-in codecs params and result are checked for form but not decoded.

@@ -53,12 +53,13 @@ enum PropertyForm {
     static func addExtensions(in properties: Properties, to extensions: inout JSONObject) {
         for property in properties.userProperties where isExtension(property.name) {
             let value = try? JSONValue(jsonText: property.value)
-            extensions[String(property.name.dropFirst(extensionPrefix.count))] = value ?? .string(property.value)
+            let name = String(decoding: property.name.utf8.dropFirst(extensionPrefix.utf8.count), as: UTF8.self)
+            extensions[name] = value ?? .string(property.value)
         }
     }
 
     private static func isExtension(_ name: String) -> Bool {
-        name.withBytes { $0.count >= 2 && $0[0] == UInt8(ascii: "x") && $0[1] == UInt8(ascii: "-") }
+        name.withBytes { $0.starts(with: extensionPrefix.utf8) }
     }
 
     /// Extensions as JSON text, so that `"5"` and `5` stay apart. The envelope, where there is one, has them already.

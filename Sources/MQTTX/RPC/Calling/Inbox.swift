@@ -10,8 +10,8 @@ final class Inbox: Sendable {
         /// Whose identifier the topic goes by; nil for one that was chosen.
         var clientID: String?
         var subscription: Subscription?
-        /// The connection on which the broker is known to have granted it.
-        var grantedOn: Int?
+        /// Where the client's subscriptions stood when the broker was last known to have granted it.
+        var grantedAt: UInt64?
 
         var isChosen: Bool { topic != nil && clientID == nil }
     }
@@ -28,18 +28,20 @@ final class Inbox: Sendable {
 
     /// The reply topic, and its subscription if the broker has not granted it yet; the identifier may be another after a
     /// reconnect.
+    ///
+    /// - Parameter generation: another one whenever a subscription may have come or gone.
     func open(
-        clientID: String, connection: Int, _ subscribe: (String) throws(MQTTXError) -> Subscription
+        clientID: String, generation: UInt64, _ subscribe: (String) throws(MQTTXError) -> Subscription
     ) throws(MQTTXError) -> (topic: String, ungranted: Subscription?) {
         try state.withLock { state throws(MQTTXError) in
             if let topic = state.topic {
                 // Compared without making the topic anew: this is on the way of every call.
                 if state.isChosen || state.clientID?.hasSameBytes(as: clientID) == true {
-                    guard state.grantedOn != connection, let subscription = state.subscription else {
+                    guard state.grantedAt != generation, let subscription = state.subscription else {
                         return (topic, nil)
                     }
                     guard subscription.grantedQoS != nil else { return (topic, subscription) }
-                    state.grantedOn = connection
+                    state.grantedAt = generation
                     return (topic, nil)
                 }
             }

@@ -24,7 +24,7 @@ final class PendingCalls: Sendable {
         /// Its place in the order of calls, from 1.
         @exclusivity(unchecked)
         fileprivate var number: UInt64 = 0
-        /// Whether the caller may wait without being told of a cancellation: until ``PendingCalls/look()`` finds it.
+        /// Whether the caller may wait without being told of a cancellation: until it is found to take long.
         @exclusivity(unchecked)
         fileprivate var isWatched = true
         @exclusivity(unchecked)
@@ -53,6 +53,7 @@ final class PendingCalls: Sendable {
         var watch = FlightWatch()
         /// When the timer is to fire; nil when there is none.
         var alarm: NIODeadline?
+        var timer: Scheduled<Void>?
         var closed: MQTTXError?
 
         /// The callers of these calls, who are told of a cancellation at once from now on.
@@ -179,6 +180,7 @@ final class PendingCalls: Sendable {
     func close(_ error: MQTTXError) {
         state.withLock { $0.closed = error }
         failAll(error)
+        disarm()
     }
 
     // MARK: The timers
@@ -203,8 +205,18 @@ final class PendingCalls: Sendable {
     }
 
     private func arm(_ deadline: NIODeadline) {
-        // Not weakly, which would make each count of references to this cost twice as much.
-        eventLoop.scheduleTask(deadline: deadline) { self.fire(deadline) }
+        // Not weakly, which would make each count of references to this cost twice as much: disarm() ends it.
+        let timer = eventLoop.scheduleTask(deadline: deadline) { self.fire(deadline) }
+        state.withLock { if $0.alarm == deadline { $0.timer = timer } }
+    }
+
+    /// Nobody calls any more.
+    func disarm() {
+        let timer = state.withLock { state in
+            state.alarm = nil
+            return state.timer.take()
+        }
+        timer?.cancel()
     }
 
     private func fire(_ deadline: NIODeadline) {

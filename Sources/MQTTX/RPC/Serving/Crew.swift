@@ -16,16 +16,34 @@ final class Crew: Sendable {
 
     private struct State {
         var jobs = Deque<Job>()
-        var members: [Int: Task<Void, Never>] = [:]
+        /// The tasks, to be cancelled; that of one that is being made comes a little later.
+        var members: [Int: Task<Void, Never>?] = [:]
         var nextID = 0
-        var idle: [UnsafeContinuation<Void, Never>] = []
+        /// Members that wait; told whether there may be something to do.
+        var idle: [UnsafeContinuation<Bool, Never>] = []
         /// Whether a member is on its way that has not looked for a job yet.
         var isSought = false
         var isDismissed = false
     }
 
+    /// Who is to look for a job; called upon outside the lock.
+    private enum Sought {
+        case nobody
+        case idle(UnsafeContinuation<Bool, Never>)
+        case new(Int)
+    }
+
+    private enum Next {
+        case job(Job)
+        case wait
+        case leave
+    }
+
     /// Members that wait for more to do; what is beyond that leaves.
     private static let largestIdleCount = 16
+    /// After so many jobs without a break a member lets the one go on that is on its way: others have their turn in between,
+    /// and what was answered goes out.
+    private static let longestTurn = 16
 
     private let executor: (any TaskExecutor)?
     private let state = Mutex(State())
@@ -36,94 +54,116 @@ final class Crew: Sendable {
     ///
     /// - Returns: false if the crew was dismissed.
     func take(_ job: Job) -> Bool {
-        let (isTaken, member) = state.withLock { state -> (Bool, UnsafeContinuation<Void, Never>?) in
-            guard !state.isDismissed else { return (false, nil) }
+        let (isTaken, sought) = state.withLock { state -> (Bool, Sought) in
+            guard !state.isDismissed else { return (false, .nobody) }
             state.jobs.append(job)
-            return (true, seek(&state))
+            return (true, Self.seek(&state))
         }
-        member?.resume()
+        call(sought)
         return isTaken
+    }
+
+    /// Lets those go that have nothing to do; there will be others when there is.
+    func rest() {
+        let idle = state.withLock { state in
+            defer { state.idle = [] }
+            return state.idle
+        }
+        for member in idle { member.resume(returning: false) }
     }
 
     /// Cancels all members and takes nothing more.
     ///
     /// - Returns: the jobs that nobody has begun.
     func dismiss() -> [Job] {
-        let (members, idle, jobs) = state.withLock { state in
+        let (members, jobs) = state.withLock { state in
             state.isDismissed = true
-            defer {
-                state.idle = []
-                state.jobs = []
-            }
-            return (Array(state.members.values), state.idle, Array(state.jobs))
+            defer { state.jobs = [] }
+            return (state.members.values.compactMap(\.self), Array(state.jobs))
         }
         for member in members { member.cancel() }
-        for member in idle { member.resume() }
+        rest()
         return jobs
     }
 
-    /// Has one more member look for a job, if there is one to do and nobody is on its way.
-    ///
-    /// - Returns: an idle member, to be woken outside the lock.
-    private func seek(_ state: inout State) -> UnsafeContinuation<Void, Never>? {
-        guard !state.jobs.isEmpty, !state.isSought else { return nil }
+    /// One more member is to look for a job, if there is one to do and nobody is on its way.
+    private static func seek(_ state: inout State) -> Sought {
+        guard !state.jobs.isEmpty, !state.isSought else { return .nobody }
         state.isSought = true
-        if let idle = state.idle.popLast() { return idle }
-        let id = state.nextID
+        if let idle = state.idle.popLast() { return .idle(idle) }
         state.nextID += 1
-        // Ends when there is nothing to do for many, or with dismiss(), which cancels it.
-        state.members[id] = Task(executorPreference: executor) { await self.work(as: id) }
-        return nil
+        state.members.updateValue(nil, forKey: state.nextID)
+        return .new(state.nextID)
+    }
+
+    private func call(_ sought: Sought) {
+        switch sought {
+        case .nobody: break
+        case .idle(let member): member.resume(returning: true)
+        case .new(let id):
+            // Of nobody's context: it serves whoever asks. Ends when there is nothing to do for many, or with dismiss(), which
+            // cancels it.
+            let task = Task.detached(executorPreference: executor) { await self.work(as: id) }
+            let isDismissed = state.withLock { state in
+                // It may have left already.
+                if state.members.keys.contains(id) { state.members[id] = task }
+                return state.isDismissed
+            }
+            if isDismissed { task.cancel() }
+        }
     }
 
     private func work(as id: Int) async {
         var isExpected = true
+        var count = 0
         while true {
-            switch next(id, isExpected: isExpected) {
+            let next = next(isExpected: isExpected, hasHadItsTurn: count >= Self.longestTurn)
+            isExpected = false
+            switch next {
             case .job(let job):
-                isExpected = false
+                count += 1
                 await job.responder.serve(job.service, job.method)
             case .wait:
-                await untilSought()
+                guard await untilSought() else { return leave(id) }
                 isExpected = true
+                count = 0
             case .leave:
-                return
+                return leave(id)
             }
         }
     }
 
-    private enum Next {
-        case job(Job)
-        case wait
-        case leave
-    }
-
-    /// - Parameter isExpected: whether this member is the one that was sought.
-    private func next(_ id: Int, isExpected: Bool) -> Next {
-        let (next, another) = state.withLock { state -> (Next, UnsafeContinuation<Void, Never>?) in
+    /// - Parameters:
+    ///   - isExpected: whether this member is the one that was sought.
+    ///   - hasHadItsTurn: whether it is to let another go on, if there is one on its way.
+    private func next(isExpected: Bool, hasHadItsTurn: Bool) -> Next {
+        let (next, sought) = state.withLock { state -> (Next, Sought) in
             if isExpected { state.isSought = false }
-            if let job = state.jobs.popFirst() { return (.job(job), seek(&state)) }
-            guard !state.isDismissed, state.idle.count < Self.largestIdleCount else {
-                state.members[id] = nil
-                return (.leave, nil)
-            }
-            return (.wait, nil)
+            // One whose handler cancelled it would serve others as cancelled.
+            if state.isDismissed || Task.isCancelled { return (.leave, Self.seek(&state)) }
+            if hasHadItsTurn, state.isSought { return (.wait, .nobody) }
+            if let job = state.jobs.popFirst() { return (.job(job), Self.seek(&state)) }
+            return (state.idle.count < Self.largestIdleCount ? .wait : .leave, .nobody)
         }
-        another?.resume()
+        call(sought)
         return next
     }
 
-    private func untilSought() async {
+    private func leave(_ id: Int) { state.withLock { _ = $0.members.removeValue(forKey: id) } }
+
+    /// - Returns: whether there may be something to do.
+    private func untilSought() async -> Bool {
         await withUnsafeContinuation { continuation in
-            let goesOn = state.withLock { state in
-                if state.isDismissed || (!state.jobs.isEmpty && !state.isSought) {
-                    state.isSought = !state.isDismissed
+            let goesOn: Bool? = state.withLock { state in
+                if state.isDismissed { return false }
+                if !state.jobs.isEmpty, !state.isSought {
+                    state.isSought = true
                     return true
                 }
                 state.idle.append(continuation)
-                return false
+                return nil
             }
-            if goesOn { continuation.resume() }
+            if let goesOn { continuation.resume(returning: goesOn) }
         }
     }
 }

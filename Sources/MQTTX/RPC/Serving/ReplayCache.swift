@@ -1,5 +1,6 @@
 internal import DequeModule
 internal import MQTTCore
+internal import MQTTXProtocol
 internal import NIOCore
 
 /// The responses to recent requests, so that a request that is delivered twice is executed once.
@@ -22,35 +23,32 @@ struct ReplayCache {
         // Unchecked, also for exclusive access: guarded as the cache is.
 
         let key: Key
+        let form: MessageForm
         let hash: UInt64
         @exclusivity(unchecked)
         var next: Entry?
         @exclusivity(unchecked)
         fileprivate var isAnswered = false
         @exclusivity(unchecked)
-        fileprivate var answer: Answer?
+        fileprivate var answer: ByteBuffer?
         @exclusivity(unchecked)
         fileprivate var size = 0
         @exclusivity(unchecked)
         fileprivate var deadline = NIODeadline.distantFuture
 
-        init(_ key: Key) {
+        init(_ key: Key, _ form: MessageForm) {
             self.key = key
+            self.form = form
             hash = key.hash
         }
-    }
-
-    /// A response as it was sent.
-    struct Answer: Sendable {
-        let payload: ByteBuffer
-        let properties: Properties
     }
 
     enum Finding: Sendable {
         case new
         /// Being executed now.
         case running
-        case answered(Answer)
+        /// With this payload, in this form.
+        case answered(ByteBuffer, MessageForm)
         /// Executed, but the response was too large to be kept.
         case forgotten
     }
@@ -76,17 +74,20 @@ struct ReplayCache {
         expire(now)
         guard let entry = entries.find(key, hash: key.hash) else { return .new }
         guard entry.isAnswered else { return .running }
-        return entry.answer.map { .answered($0) } ?? .forgotten
+        return entry.answer.map { .answered($0, entry.form) } ?? .forgotten
     }
 
     /// Remembers a request that is new.
     mutating func begin(_ entry: Entry) { entries.insert(entry) }
 
-    /// Remembers the response; nil if there was none to send.
-    mutating func end(_ entry: Entry, _ answer: Answer?, now: NIODeadline) {
+    /// Remembers the response's payload; nil if there was none to send.
+    ///
+    /// Not its properties: they follow from the request, and what is kept is let go of long after it was last looked at, when
+    /// each object costs a look into memory.
+    mutating func end(_ entry: Entry, _ answer: ByteBuffer?, now: NIODeadline) {
         guard let answer, maxCount > 0 else { return entries.remove(entry) }
         let overhead = entry.key.utf8Count + 256
-        let whole = overhead + answer.payload.storageCapacity
+        let whole = overhead + answer.storageCapacity
         let isKept = whole <= maxBytes / 2
         entry.isAnswered = true
         entry.answer = isKept ? answer : nil

@@ -20,21 +20,26 @@ final class Responder: Sendable {
     /// A request that is served: one object, where the values that it holds would be copied into each step of its task.
     final class Service: Sendable {
         fileprivate let request: RPCRequest
-        fileprivate let form: MessageForm
+        /// What is remembered of it, its form among that.
         fileprivate let replay: ReplayCache.Entry
 
         fileprivate init(_ request: consuming RPCRequest, _ form: MessageForm) {
             replay = ReplayCache.Entry(
-                ReplayCache.Key(requestID: request.requestID, replyTo: request.replyTo))
+                ReplayCache.Key(requestID: request.requestID, replyTo: request.replyTo), form)
             self.request = request
-            self.form = form
         }
+    }
+
+    /// A response as it travels.
+    private struct Answer {
+        let payload: ByteBuffer
+        let properties: Properties
     }
 
     private enum Decision {
         case taken(Method?)
         case ignore(String)
-        case answerAgain(ReplayCache.Answer)
+        case answerAgain(ByteBuffer, MessageForm)
         case refuse
     }
 
@@ -43,7 +48,7 @@ final class Responder: Sendable {
     private let client: ClientLink
     private let coder: MessageCoder
     private let limit: Int
-    private let crew: Crew
+    let crew: Crew
     // Of the client's configuration, which is a large value to copy for every answer.
     private let largestPayload: Int
     private let logger: Logger
@@ -100,8 +105,9 @@ final class Responder: Sendable {
             if !crew.take(Crew.Job(responder: self, service: service, method: method)) { end(service) }
         case .ignore(let reason):
             client.reportIgnored(topic: topic, reason: reason)
-        case .answerAgain(let answer):
-            offer(answer, to: replyTo)
+        case .answerAgain(let payload, let form):
+            guard let properties = try? coder.properties(ofResponseTo: service.request.requestID, as: form) else { return }
+            offer(Answer(payload: payload, properties: properties), to: replyTo)
         case .refuse:
             let error = MQTTXError(.tooManyPendingCalls, "\(limit) requests are being served already")
             guard let answer = try? encode(.error(error.description), service) else { return }
@@ -115,7 +121,7 @@ final class Responder: Sendable {
             switch state.replay.find(service.replay.key, now: .now()) {
             case .running: return .ignore("a request that is being served already")
             case .forgotten: return .ignore("a request that was answered already")
-            case .answered(let answer): return .answerAgain(answer)
+            case .answered(let payload, let form): return .answerAgain(payload, form)
             case .new: break
             }
             guard state.running < limit else { return .refuse }
@@ -129,7 +135,7 @@ final class Responder: Sendable {
     func serve(_ service: Service, _ method: Method?) async {
         let answer = answer(await outcome(of: service.request, method), service)
         let isClosed = state.withLock { state in
-            state.replay.end(service.replay, answer, now: .now())
+            state.replay.end(service.replay, answer?.payload, now: .now())
             return state.isClosed
         }
         if let answer, !isClosed, !send(answer, service) { await sendWhenThereIsRoom(answer, service) }
@@ -159,7 +165,7 @@ final class Responder: Sendable {
             return .error(RPCErrorText.methodNotFound(request.method))
         }
         do {
-            return .result(try await method(request, coder))
+            return .result(try await method.run(request, coder))
         } catch {
             return .error(RPCErrorText.describing(error))
         }
@@ -180,7 +186,7 @@ final class Responder: Sendable {
     /// The answer as it will travel; an error where the result can't be sent as it is.
     private func answer(
         _ outcome: RPCResponse.Outcome, _ service: Service
-    ) -> ReplayCache.Answer? {
+    ) -> Answer? {
         do throws(MQTTXError) {
             let answer = try encode(outcome, service)
             guard answer.payload.readableBytes <= largestPayload else {
@@ -200,14 +206,14 @@ final class Responder: Sendable {
 
     private func encode(
         _ outcome: RPCResponse.Outcome, _ service: Service
-    ) throws(MQTTXError) -> ReplayCache.Answer {
+    ) throws(MQTTXError) -> Answer {
         let (payload, properties) = try coder.encode(
-            RPCResponse(requestID: service.request.requestID, outcome: outcome), as: service.form)
-        return ReplayCache.Answer(payload: payload, properties: properties)
+            RPCResponse(requestID: service.request.requestID, outcome: outcome), as: service.replay.form)
+        return Answer(payload: payload, properties: properties)
     }
 
     /// Sends an answer from the receive path, where nothing may wait.
-    private func offer(_ answer: ReplayCache.Answer, to topic: String) {
+    private func offer(_ answer: Answer, to topic: String) {
         do throws(MQTTXError) {
             let receipt = try client.offer(topic, answer.payload, qos: .atLeastOnce, properties: answer.properties)
             if receipt == nil { throw MQTTXError(.queueFull, "the queue of messages to be sent is full") }
@@ -217,7 +223,7 @@ final class Responder: Sendable {
     }
 
     /// - Returns: false if the queue is full.
-    private func send(_ answer: ReplayCache.Answer, _ service: Service) -> Bool {
+    private func send(_ answer: Answer, _ service: Service) -> Bool {
         let topic = service.request.replyTo
         do throws(MQTTXError) {
             return try client.offer(topic, answer.payload, qos: .atLeastOnce, properties: answer.properties) != nil
@@ -232,7 +238,7 @@ final class Responder: Sendable {
         }
     }
 
-    private func sendWhenThereIsRoom(_ answer: ReplayCache.Answer, _ service: Service) async {
+    private func sendWhenThereIsRoom(_ answer: Answer, _ service: Service) async {
         let topic = service.request.replyTo
         do {
             _ = try await client.enqueue(topic, answer.payload, qos: .atLeastOnce, properties: answer.properties)
