@@ -99,8 +99,9 @@ extension ClientConnection {
             log("message refused", "\(publish.topic.debugDescription) is not allowed")
             return .notAuthorized
         }
-        let content = MessageContent(topic: publish.topic, payload: publish.payload, properties: publish.properties)
-        var publication = Publication(content, qos: publish.qos, retain: publish.retain, origin: session)
+        var publication = Publication(
+            MessageContent(topic: publish.topic, payload: publish.payload, properties: publish.properties),
+            qos: publish.qos, retain: publish.retain, origin: session)
         if publish.retain, !broker.retained.store(publication.message()) {
             log("message not retained", "there is no room for another")
             // Who can't be told would take it for delivered: so it is, to those who are there.

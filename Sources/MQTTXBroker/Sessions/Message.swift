@@ -33,13 +33,18 @@ struct MessageContent: Sendable {
         let size = payload.readableBytes + properties.readableBytes
         let most = size + size / 8
         guard payload.storageCapacity > most || properties.storageCapacity > most else { return self }
-        var copy = self
         var memory = ByteBufferAllocator().buffer(capacity: size)
         memory.writeImmutableBuffer(properties)
         memory.writeImmutableBuffer(payload)
-        copy.properties = memory.readSlice(length: properties.readableBytes) ?? ByteBuffer()
-        copy.payload = memory
-        return copy
+        let properties = memory.readSlice(length: properties.readableBytes) ?? ByteBuffer()
+        return MessageContent(topic: topic, payload: memory, properties: properties, expiry: expiry)
+    }
+
+    private init(topic: String, payload: ByteBuffer, properties: ByteBuffer, expiry: NIODeadline?) {
+        self.topic = topic
+        self.payload = payload
+        self.properties = properties
+        self.expiry = expiry
     }
 }
 

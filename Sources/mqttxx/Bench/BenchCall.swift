@@ -1,5 +1,6 @@
 import ArgumentParser
 import MQTTX
+import Synchronization
 
 struct BenchCall: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -52,43 +53,49 @@ struct BenchCall: AsyncParsableCommand {
         }
     }
 
-    private struct Share: Sendable {
-        var latencies = Latencies()
-        var errors = 0
+    /// Of all callers: the histograms of many would not stay in the processor's cache.
+    private final class Tally: Sendable {
+        struct Counts {
+            var latencies = Latencies()
+            var errors = 0
+        }
+
+        private let counts = Mutex(Counts())
+
+        func note(_ duration: Duration) { counts.withLock { $0.latencies.record(duration) } }
+        func noteError() { counts.withLock { $0.errors += 1 } }
+        var result: Counts { counts.withLock { $0 } }
     }
 
-    private func callAll(_ manager: RPCManager, _ params: JSONValue) async throws -> Share {
+    private func callAll(_ manager: RPCManager, _ params: JSONValue) async throws -> Tally.Counts {
         let progress = Progress()
         return try await progress.telling(of: count.count) {
-            try await withThrowingTaskGroup(of: Share.self) { group in
+            let tally = Tally()
+            try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<min(concurrency.count, count.count) {
                     group.addTask(executorPreference: manager.client.taskExecutor) {
-                        try await call(manager, params, progress)
+                        try await call(manager, params, progress, tally)
                     }
                 }
-                return try await group.reduce(into: Share()) {
-                    $0.latencies.add($1.latencies)
-                    $0.errors += $1.errors
-                }
+                try await group.waitForAll()
             }
+            return tally.result
         }
     }
 
     private func call(
-        _ manager: RPCManager, _ params: JSONValue, _ progress: Progress
-    ) async throws -> Share {
-        var share = Share()
+        _ manager: RPCManager, _ params: JSONValue, _ progress: Progress, _ tally: Tally
+    ) async throws {
         // Options are looked up at every use: once is enough.
         let (topic, method, timeout, count) = (topic, method, timeout.duration, count.count)
         while progress.next(of: count) != nil {
             let start = ContinuousClock.now
             do {
                 try await manager.call(topic, method, params: params, timeout: timeout)
-                share.latencies.record(start.duration(to: .now))
+                tally.note(start.duration(to: .now))
             } catch let error as MQTTXError where error.category != .connection {
-                share.errors += 1
+                tally.noteError()
             }
         }
-        return share
     }
 }
