@@ -30,6 +30,11 @@ extension MQTTClient {
 
     package func removeObserver(_ id: UInt64) { core.removeObserver(id) }
 
+    /// What a call has to know of ``server``, of which it would be much to copy.
+    package var endpoint: (version: ProtocolVersion, clientID: String)? {
+        core.shared.withLock { shared in shared.server.map { ($0.version, $0.clientID) } }
+    }
+
     /// Another one whenever a subscription has come or gone, as one does that the broker refused.
     package var subscriptionGeneration: UInt64 { core.registry.generation.load(ordering: .acquiring) }
 

@@ -13,7 +13,10 @@ public struct Properties: Sendable {
 
     /// Whether nothing is set.
     @inlinable
-    public var isEmpty: Bool { storage.map { $0.fields.isEmpty } ?? true }
+    public var isEmpty: Bool {
+        guard let storage else { return true }
+        return storage.isEmpty
+    }
 
     /// Properties with nothing but what the closure sets.
     public static func with(_ set: (inout Properties) -> Void) -> Properties {
@@ -52,6 +55,20 @@ public struct Properties: Sendable {
         var section: ByteBuffer?
 
         init(_ fields: Fields = Fields()) { self.fields = fields }
+
+        // Here, where each field is looked at in its place: to ask the fields as a whole would be to copy them.
+
+        /// Whether nothing is set.
+        @usableFromInline
+        var isEmpty: Bool { fields.topicAlias == nil && hasOnlyTopicAlias }
+
+        /// Whether nothing else is set. Looks first at what messages carry.
+        var hasOnlyTopicAlias: Bool {
+            fields.userProperties.isEmpty && fields.correlationData == nil && fields.responseTopic == nil
+                && fields.subscriptionIdentifiers.isEmpty && fields.payloadFormatIndicator == nil
+                && fields.messageExpiryInterval == nil && fields.contentType == nil
+                && (fields.control == nil || fields.control?.values == Control.Values())
+        }
     }
 
     /// What messages carry, and apart from it what only other packets do: a message is spared the latter.
@@ -77,17 +94,6 @@ public struct Properties: Sendable {
             var values = control?.values ?? Control.Values()
             try body(&values)
             control = Control(values)
-        }
-
-        /// Whether nothing is set. Looks first at what messages carry.
-        @usableFromInline
-        var isEmpty: Bool { topicAlias == nil && hasOnlyTopicAlias }
-
-        /// Whether nothing else is set.
-        var hasOnlyTopicAlias: Bool {
-            userProperties.isEmpty && correlationData == nil && responseTopic == nil && subscriptionIdentifiers.isEmpty
-                && payloadFormatIndicator == nil && messageExpiryInterval == nil && contentType == nil
-                && (control == nil || control?.values == Control.Values())
         }
 
         @usableFromInline
@@ -320,8 +326,12 @@ extension Properties {
 
     /// Takes out what means nothing beyond the connection that the message came by.
     package mutating func removeTopicAlias() {
-        guard let alone = storage?.fields.hasOnlyTopicAlias else { return }
-        if alone { storage = nil } else { fields.topicAlias = nil }
+        guard let storage else { return }
+        if storage.hasOnlyTopicAlias {
+            self.storage = nil
+        } else if storage.fields.topicAlias != nil {
+            fields.topicAlias = nil
+        }
     }
 
     private mutating func setControl<Value>(_ member: WritableKeyPath<Control.Values, Value?>, _ value: Value?) {

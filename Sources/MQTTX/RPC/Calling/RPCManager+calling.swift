@@ -9,10 +9,10 @@ extension RPCManager {
         _ topic: String, _ method: String, _ params: LazyValue, timeout: Duration?, replyTo: String?
     ) async throws -> LazyValue {
         try Task.checkCancellation()
-        guard let server = client.server else {
+        guard let (version, clientID) = client.endpoint else {
             throw MQTTXError(.notConnected, "the client is not connected")
         }
-        let form = try MessageForm.choose(config.form, server.version)
+        let form = try MessageForm.choose(config.form, version)
         let timeout = timeout ?? config.defaultTimeout
         func late() -> MQTTXError {
             MQTTXError(.rpcTimeout, "no response from '\(topic)' to '\(method)' within \(timeout)")
@@ -24,11 +24,11 @@ extension RPCManager {
         client.beginAwaiting()
         defer { client.endAwaiting() }
         do {
-            let (replyTo, subscription) = try replyTopic(replyTo, server.clientID)
+            let (replyTo, subscription) = try replyTopic(replyTo, clientID)
             if let subscription { try await granted(subscription, deadline) }
             let (payload, properties) = try core.coder.encode(
                 RPCRequest(
-                    requestID: id, method: method, params: params, replyTo: replyTo, callerID: server.clientID),
+                    requestID: id, method: method, params: params, replyTo: replyTo, callerID: clientID),
                 as: form)
             let receipt =
                 if let taken = try client.offer(topic, payload, qos: .atLeastOnce, properties: properties) {
