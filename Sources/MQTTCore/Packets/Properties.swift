@@ -326,12 +326,8 @@ extension Properties {
 
     /// Takes out what means nothing beyond the connection that the message came by.
     package mutating func removeTopicAlias() {
-        guard let storage else { return }
-        if storage.hasOnlyTopicAlias {
-            self.storage = nil
-        } else if storage.fields.topicAlias != nil {
-            fields.topicAlias = nil
-        }
+        guard storage?.fields.topicAlias != nil, let alone = storage?.hasOnlyTopicAlias else { return }
+        if alone { storage = nil } else { fields.topicAlias = nil }
     }
 
     private mutating func setControl<Value>(_ member: WritableKeyPath<Control.Values, Value?>, _ value: Value?) {

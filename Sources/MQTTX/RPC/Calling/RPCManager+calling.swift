@@ -26,17 +26,11 @@ extension RPCManager {
         do {
             let (replyTo, subscription) = try replyTopic(replyTo, clientID)
             if let subscription { try await granted(subscription, deadline) }
-            let (payload, properties) = try core.coder.encode(
-                RPCRequest(
-                    requestID: id, method: method, params: params, replyTo: replyTo, callerID: clientID),
-                as: form)
-            let receipt =
-                if let taken = try client.offer(topic, payload, qos: .atLeastOnce, properties: properties) {
-                    taken
-                } else {
-                    try await enqueue(topic, payload, properties, deadline)
-                }
-            receipt.onFailure { [core] in core.calls.complete(call, .failed($0)) }
+            let request = RPCRequest(
+                requestID: id, method: method, params: params, replyTo: replyTo, callerID: clientID)
+            if let unsent = try offer(request, as: form, to: topic, call) {
+                watch(try await enqueue(topic, unsent.payload, unsent.properties, deadline), call)
+            }
         } catch {
             core.calls.abandon(call)
             throw error is DeadlinePassed ? late() : error
@@ -51,6 +45,25 @@ extension RPCManager {
             case .error(let text): throw RPCErrorText.error(from: text)
             }
         }
+    }
+
+    /// Sends a request if there is room for it.
+    ///
+    /// - Returns: what there was no room for.
+    private func offer(
+        _ request: RPCRequest, as form: MessageForm, to topic: String, _ call: PendingCalls.Call
+    ) throws(MQTTXError) -> (payload: ByteBuffer, properties: Properties)? {
+        let (payload, properties) = try core.coder.encode(request, as: form)
+        guard let receipt = try client.offer(topic, payload, qos: .atLeastOnce, properties: properties) else {
+            return (payload, properties)
+        }
+        watch(receipt, call)
+        return nil
+    }
+
+    /// The call fails if its request does.
+    private func watch(_ receipt: PublishReceipt, _ call: PendingCalls.Call) {
+        receipt.onFailure { [calls = core.calls] in calls.complete(call, .failed($0)) }
     }
 
     /// Where the response is to come in, and the subscription if the broker has not granted it yet.

@@ -6,16 +6,9 @@ internal import Synchronization
 /// A member serves one request after another. While there are requests that nobody serves, one more member is sought, so
 /// that no request waits behind a handler that takes long; to make a task for each request would be a tenth of a call.
 final class Crew: Sendable {
-    /// A request that is to be served.
-    struct Job {
-        // Held by what there is to do, not by who does it: an endpoint that nobody needs any more takes its crew along.
-        let responder: Responder
-        let service: Responder.Service
-        let method: Method?
-    }
-
     private struct State {
-        var jobs = Deque<Job>()
+        // They hold the responder, which its crew does not: an endpoint that nobody needs any more takes its crew along.
+        var jobs = Deque<Service>()
         /// The tasks, to be cancelled; that of one that is being made comes a little later.
         var members: [Int: Task<Void, Never>?] = [:]
         var nextID = 0
@@ -34,7 +27,7 @@ final class Crew: Sendable {
     }
 
     private enum Next {
-        case job(Job)
+        case job(Service)
         case wait
         case leave
     }
@@ -53,7 +46,7 @@ final class Crew: Sendable {
     /// Has a request served soon; returns at once.
     ///
     /// - Returns: false if the crew was dismissed.
-    func take(_ job: Job) -> Bool {
+    func take(_ job: Service) -> Bool {
         let (isTaken, sought) = state.withLock { state -> (Bool, Sought) in
             guard !state.isDismissed else { return (false, .nobody) }
             state.jobs.append(job)
@@ -75,7 +68,7 @@ final class Crew: Sendable {
     /// Cancels all members and takes nothing more.
     ///
     /// - Returns: the jobs that nobody has begun.
-    func dismiss() -> [Job] {
+    func dismiss() -> [Service] {
         let (members, jobs) = state.withLock { state in
             state.isDismissed = true
             defer { state.jobs = [] }
@@ -122,7 +115,7 @@ final class Crew: Sendable {
             switch next {
             case .job(let job):
                 count += 1
-                await job.responder.serve(job.service, job.method)
+                await job.responder.serve(job)
             case .wait:
                 guard await untilSought() else { return leave(id) }
                 isExpected = true

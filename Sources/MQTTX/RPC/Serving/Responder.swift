@@ -17,19 +17,6 @@ final class Responder: Sendable {
         var closing: [CheckedContinuation<Void, Never>] = []
     }
 
-    /// A request that is served: one object, where the values that it holds would be copied into each step of its task.
-    final class Service: Sendable {
-        fileprivate let request: RPCRequest
-        /// What is remembered of it, its form among that.
-        fileprivate let replay: ReplayCache.Entry
-
-        fileprivate init(_ request: consuming RPCRequest, _ form: MessageForm) {
-            replay = ReplayCache.Entry(
-                ReplayCache.Key(requestID: request.requestID, replyTo: request.replyTo), form)
-            self.request = request
-        }
-    }
-
     /// A response as it travels.
     private struct Answer {
         let payload: ByteBuffer
@@ -37,7 +24,7 @@ final class Responder: Sendable {
     }
 
     private enum Decision {
-        case taken(Method?)
+        case taken
         case ignore(String)
         case answerAgain(ByteBuffer, MessageForm)
         case refuse
@@ -79,7 +66,7 @@ final class Responder: Sendable {
     /// Cancels the handlers and waits until they have returned. Nothing is answered afterwards.
     func close() async {
         state.withLock { $0.isClosed = true }
-        for job in crew.dismiss() { end(job.service) }
+        for service in crew.dismiss() { end(service) }
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
                 if state.running > 0 { state.closing.append(continuation) }
@@ -91,7 +78,7 @@ final class Responder: Sendable {
 
     /// Takes a request or refuses it; returns at once.
     func accept(_ request: consuming RPCRequest, form: MessageForm, topic: String) {
-        let service = Service(request, form)
+        let service = Service(request, form, responder: self)
         let replyTo = service.request.replyTo
         do throws(MQTTXError) {
             try TopicName.validate(replyTo)
@@ -100,9 +87,8 @@ final class Responder: Sendable {
             return
         }
         switch decide(service) {
-        case .taken(let method):
-            // Outside the lock: a task that is made may run at once, and would spin for it.
-            if !crew.take(Crew.Job(responder: self, service: service, method: method)) { end(service) }
+        case .taken:
+            if !crew.take(service) { end(service) }
         case .ignore(let reason):
             client.reportIgnored(topic: topic, reason: reason)
         case .answerAgain(let payload, let form):
@@ -127,13 +113,14 @@ final class Responder: Sendable {
             guard state.running < limit else { return .refuse }
             state.replay.begin(service.replay)
             state.running += 1
-            return .taken(state.methods[service.request.method])
+            service.method = state.methods[service.request.method]
+            return .taken
         }
     }
 
     /// Runs the handler and sends what comes of it.
-    func serve(_ service: Service, _ method: Method?) async {
-        let answer = answer(await outcome(of: service.request, method), service)
+    func serve(_ service: Service) async {
+        let answer = answer(await outcome(of: service.request, service.method), service)
         let isClosed = state.withLock { state in
             state.replay.end(service.replay, answer?.payload, now: .now())
             return state.isClosed
