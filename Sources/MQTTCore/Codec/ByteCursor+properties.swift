@@ -21,7 +21,8 @@ extension ByteCursor {
             guard mayRepeat || !seen.contains(bit) else { throw .protocolError("property \(id) occurs twice") }
             seen.formUnion(bit)
             if id == .responseTopic {
-                let bytes = UnsafeRawBufferPointer(rebasing: section.bytes[try section.readLengthPrefixed("response topic")])
+                let bytes = UnsafeRawBufferPointer(
+                    rebasing: section.bytes[try section.readLengthPrefixed("response topic")])
                 properties.fields.responseTopic = try responseTopic(bytes)
             } else {
                 try section.readProperty(id, into: &properties.fields, slicing: buffer)

@@ -74,7 +74,8 @@ extension RPCManager {
             try TopicName.validate(named)
             return (named, nil)
         }
-        return try inbox.open(clientID: clientID, generation: client.subscriptionGeneration) { (topic) throws(MQTTXError) in
+        return try inbox.open(clientID: clientID, generation: client.subscriptionGeneration) {
+            (topic) throws(MQTTXError) in
             try client.subscribeAtOnce(topic, handleRPCMessage)
         }
     }

@@ -92,7 +92,9 @@ final class Responder: Sendable {
         case .ignore(let reason):
             client.reportIgnored(topic: topic, reason: reason)
         case .answerAgain(let payload, let form):
-            guard let properties = try? coder.properties(ofResponseTo: service.request.requestID, as: form) else { return }
+            guard let properties = try? coder.properties(ofResponseTo: service.request.requestID, as: form) else {
+                return
+            }
             offer(Answer(payload: payload, properties: properties), to: replyTo)
         case .refuse:
             let error = MQTTXError(.tooManyPendingCalls, "\(limit) requests are being served already")
