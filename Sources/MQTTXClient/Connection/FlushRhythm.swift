@@ -1,7 +1,8 @@
 /// After how many tasks of a round what they have sent goes out: the broker then works while the others run.
 ///
-/// Each write costs, and waking the broker more than the bytes do; waiting for it costs more still. So a round leaves in two
-/// halves once the event loop has waited, and as long as it never does, more and more of it in one write.
+/// Each write costs, and waking the broker more than the bytes do; waiting for it costs more still. A broker that has half as
+/// much of ours already has something to do meanwhile. Otherwise a round leaves in two halves once the event loop has waited,
+/// and as long as it never does, more and more of it in one write.
 struct FlushRhythm {
     static let smallest = 16
     static let largest = 64
@@ -24,11 +25,14 @@ struct FlushRhythm {
     }
 
     /// A round of so many tasks begins: after how many of them to write.
-    mutating func share(of count: Int) -> Int {
+    ///
+    /// - Parameter others: how many messages and calls the broker has that these tasks do not wait for.
+    mutating func share(of count: Int, others: @autoclosure () -> Int) -> Int {
         // Of few, halves would be too few.
-        guard count > 2 * Self.smallest else { return Self.smallest }
+        guard count > Self.smallest else { return Self.smallest }
+        guard others() < count / 2 else { return Self.largest }
         isDivided = true
-        return min(count * share / Self.parts, Self.largest)
+        return min(max(count * share / Self.parts, Self.smallest), Self.largest)
     }
 
     /// What the tasks of a read have sent is written.

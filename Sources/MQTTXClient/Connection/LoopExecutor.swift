@@ -63,7 +63,7 @@ final class LoopExecutor: TaskExecutor {
         spare.value = []
         state.withLock { swap(&$0.jobs, &jobs) }
         // What many of them send goes out while the others run: else the broker would wait for us, and then we for it.
-        let share = rhythm.value.share(of: jobs.count)
+        let share = rhythm.value.share(of: jobs.count, others: outbox.atWork(besides: jobs.count))
         var untilFlush = share
         for job in jobs {
             job.runSynchronously(on: executor)

@@ -140,6 +140,9 @@ final class Outbox: Sendable {
 
     var inFlightCount: Int { state.withLock { $0.flight.count } }
 
+    /// How many messages and calls the broker or a peer has, beside those that so many tasks have just been told of.
+    func atWork(besides count: Int) -> Int { max(inFlightCount, pendingCalls.load(ordering: .relaxed) - count) }
+
     var snapshot: (statistics: OutboxStatistics, queued: Int, inFlight: Int) {
         state.withLock { ($0.statistics, $0.waiting.count, $0.flight.count) }
     }
