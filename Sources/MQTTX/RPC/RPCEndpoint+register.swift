@@ -6,7 +6,7 @@ extension RPCEndpoint {
     public func register(
         _ method: String, _ handler: @escaping @Sendable (JSONValue) async throws -> JSONValue
     ) {
-        add(method) { request, _ in LazyValue(try await handler(try request.params.json())) }
+        add(method) { request, _ in LazyValue(try await Method.call(handler, try request.params.json())) }
     }
 
     /// Serves a method whose params and result are types of the program. Params that don't fit are answered with

@@ -154,7 +154,7 @@ final class Responder: Sendable {
             return .error(RPCErrorText.methodNotFound(request.method))
         }
         do {
-            return .result(try await method.run(request, coder))
+            return .result(try await Method.call(method.run, request, coder))
         } catch {
             return .error(RPCErrorText.describing(error))
         }
