@@ -136,13 +136,15 @@ struct DeliveryFlight: Sendable {
         if slots[index].isActive { active -= 1 }
         count -= 1
         letGo(index)
-        slots[index] = Entry(delivery: nil, stage: .free, isActive: false, sequence: 0)
+        // Each in its place: the entry as a whole would be let go of a second time.
+        slots[index].stage = .free
+        slots[index].isActive = false
         freeIDs.append(UInt16(index + 1))
     }
 
     private mutating func letGo(_ index: Int) {
-        bytes -= slots[index].delivery?.message.cost ?? 0
-        slots[index].delivery = nil
+        guard let delivery = slots[index].delivery.take() else { return }
+        bytes -= delivery.message.cost
     }
 
     private mutating func takeID() -> UInt16 {
