@@ -163,6 +163,27 @@ import Testing
         }
     }
 
+    @Test("Where responses come in is subscribed to anew when the program has unsubscribed it")
+    func inboxGone() async throws {
+        try await TestBroker.run { broker in
+            let topic = TestBroker.topic()
+            let service = try await ConventionalRPCManager(try await broker.connect(), myTopic: topic) {
+                $0.register("m") { 1 }
+            }
+            let caller = try await broker.connect("caller")
+            let rpc = RPCManager(caller)
+            for _ in 0..<2 {
+                #expect(try await rpc.call(topic, "m") == 1)
+                try await caller.unsubscribe("rpc/r/\(caller.clientID)")
+            }
+            // The same on another connection.
+            await caller.disconnect()
+            try await caller.connect()
+            #expect(try await rpc.call(topic, "m") == 1)
+            await service.close()
+        }
+    }
+
     @Test("A subscription that the broker refuses is the caller's error, and the next call asks again")
     func inboxRefused() async throws {
         var config = BrokerConfig()

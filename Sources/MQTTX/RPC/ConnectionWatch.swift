@@ -19,6 +19,7 @@ final class ConnectionWatch: Sendable {
         switch event {
         case .connected(let server):
             noteSession(server)
+            crew.goOn()
             if !server.sessionPresent {
                 calls.failAll(MQTTXError(.connectionLost, "the broker lost the session while the call was waiting"))
             }

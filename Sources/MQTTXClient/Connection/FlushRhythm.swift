@@ -19,6 +19,7 @@ struct FlushRhythm {
 
     /// A read begins, and what it lets go on is a round of tasks.
     mutating func readBegins(at now: @autoclosure () -> ContinuousClock.Instant = .now) {
+        isDivided = false
         guard let lastEnd else { return }
         share = lastEnd.duration(to: now()) > Self.pause ? Self.parts / 2 : min(share + 1, Self.parts)
         self.lastEnd = nil

@@ -21,6 +21,9 @@ public struct Subscription: Sendable, Identifiable {
         return answer
     }
 
+    /// Whether it has neither been cancelled nor refused.
+    package var isActive: Bool { core.registry.holds(handler, in: entry) }
+
     /// Waits until the broker has granted the subscription. Useful where it was made before the first connection.
     ///
     /// - Returns: the QoS granted.

@@ -294,6 +294,8 @@ package final class SubscriptionRegistry: Sendable {
 
     /// The client has stopped: nobody will answer.
     func stop(_ error: MQTTXError) {
+        // Nothing is granted any more.
+        defer { generation.add(1, ordering: .releasing) }
         let waiters = state.withLock { state in
             var waiters: [Waiter] = []
             for entry in state.entries.values {
@@ -305,6 +307,11 @@ package final class SubscriptionRegistry: Sendable {
             return waiters
         }
         for waiter in waiters { waiter.resume(returning: .failure(error)) }
+    }
+
+    /// Whether a handler is still told of messages.
+    func holds(_ handler: HandlerEntry, in entry: Entry) -> Bool {
+        state.withLock { $0.entries[entry.key] === entry && entry.handlers.contains { $0 === handler } }
     }
 
     func grant(of entry: Entry) -> Grant { state.withLock { _ in entry.grant } }

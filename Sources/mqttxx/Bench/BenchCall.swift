@@ -77,7 +77,8 @@ struct BenchCall: AsyncParsableCommand {
                         try await call(manager, params, progress, tally)
                     }
                 }
-                try await group.waitForAll()
+                // The first that fails ends the others.
+                while try await group.next() != nil {}
             }
             return tally.result
         }

@@ -23,9 +23,6 @@ final class Inbox: Sendable {
         state.withLock { $0 = State(topic: topic, subscription: subscription) }
     }
 
-    /// The topic chosen, or nil if it goes by the client's identifier.
-    var chosenTopic: String? { state.withLock { $0.isChosen ? $0.topic : nil } }
-
     /// The reply topic, and its subscription if the broker has not granted it yet; the identifier may be another after a
     /// reconnect.
     ///
@@ -40,9 +37,11 @@ final class Inbox: Sendable {
                     guard state.grantedAt != generation, let subscription = state.subscription else {
                         return (topic, nil)
                     }
-                    guard subscription.grantedQoS != nil else { return (topic, subscription) }
-                    state.grantedAt = generation
-                    return (topic, nil)
+                    if state.isChosen || subscription.isActive {
+                        guard subscription.grantedQoS != nil else { return (topic, subscription) }
+                        state.grantedAt = generation
+                        return (topic, nil)
+                    }
                 }
             }
             let topic = Self.prefix + clientID

@@ -207,7 +207,13 @@ final class PendingCalls: Sendable {
     private func arm(_ deadline: NIODeadline) {
         // Not weakly, which would make each count of references to this cost twice as much: disarm() ends it.
         let timer = eventLoop.scheduleTask(deadline: deadline) { self.fire(deadline) }
-        state.withLock { if $0.alarm == deadline { $0.timer = timer } }
+        let stale = state.withLock { state -> Scheduled<Void>? in
+            // Another timer has taken over, or nobody calls any more.
+            guard state.alarm == deadline else { return timer }
+            defer { state.timer = timer }
+            return state.timer
+        }
+        stale?.cancel()
     }
 
     /// Nobody calls any more.

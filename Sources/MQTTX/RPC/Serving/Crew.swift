@@ -4,7 +4,7 @@ internal import Synchronization
 /// The tasks that serve an endpoint's requests: as many as there are handlers at once that wait.
 ///
 /// A member serves one request after another. While there are requests that nobody serves, one more member is sought, so
-/// that no request waits behind a handler that takes long; to make a task for each request would be a tenth of a call.
+/// that no request waits behind a handler that takes long; to make a task for each would be a tenth of the work.
 final class Crew: Sendable {
     private struct State {
         // They hold the responder, which its crew does not: an endpoint that nobody needs any more takes its crew along.
@@ -16,7 +16,11 @@ final class Crew: Sendable {
         var idle: [UnsafeContinuation<Bool, Never>] = []
         /// Whether a member is on its way that has not looked for a job yet.
         var isSought = false
+        /// Whether nobody is to wait for more to do.
+        var isResting = false
         var isDismissed = false
+
+        var hasRoomForIdle: Bool { !isResting && idle.count < Crew.largestIdleCount }
     }
 
     /// Who is to look for a job; called upon outside the lock.
@@ -56,14 +60,18 @@ final class Crew: Sendable {
         return isTaken
     }
 
-    /// Lets those go that have nothing to do; there will be others when there is.
+    /// Lets those go that have nothing to do, now and until ``goOn()``; there will be others when there is.
     func rest() {
         let idle = state.withLock { state in
+            state.isResting = true
             defer { state.idle = [] }
             return state.idle
         }
         for member in idle { member.resume(returning: false) }
     }
+
+    /// Members wait for more to do again.
+    func goOn() { state.withLock { $0.isResting = false } }
 
     /// Cancels all members and takes nothing more.
     ///
@@ -134,9 +142,9 @@ final class Crew: Sendable {
             if isExpected { state.isSought = false }
             // One whose handler cancelled it would serve others as cancelled.
             if state.isDismissed || Task.isCancelled { return (.leave, Self.seek(&state)) }
-            if hasHadItsTurn, state.isSought { return (.wait, .nobody) }
+            if hasHadItsTurn, state.isSought { return (state.hasRoomForIdle ? .wait : .leave, .nobody) }
             if let job = state.jobs.popFirst() { return (.job(job), Self.seek(&state)) }
-            return (state.idle.count < Self.largestIdleCount ? .wait : .leave, .nobody)
+            return (state.hasRoomForIdle ? .wait : .leave, .nobody)
         }
         call(sought)
         return next
@@ -153,6 +161,7 @@ final class Crew: Sendable {
                     state.isSought = true
                     return true
                 }
+                if state.isResting { return false }
                 state.idle.append(continuation)
                 return nil
             }
