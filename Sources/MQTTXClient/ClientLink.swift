@@ -20,7 +20,10 @@ package final class ClientLink: Sendable {
     /// The client's configuration; nil when it is gone.
     package var config: MQTTConfig? { core?.config }
 
-    /// As ``MQTTClient/offer(_:_:qos:properties:)``.
+    /// Queues a message without ever waiting: for the receive path, and for what has a deadline of its own.
+    ///
+    /// - Returns: nil if the queue is full, where ``enqueue(_:_:qos:properties:)`` would wait.
+    /// - Throws: as ``MQTTClient/enqueue(_:_:qos:retain:properties:)``.
     package func offer(
         _ topic: String, _ payload: ByteBuffer, qos: QoS, properties: Properties
     ) throws(MQTTXError) -> PublishReceipt? {

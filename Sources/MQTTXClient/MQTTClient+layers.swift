@@ -48,16 +48,6 @@ extension MQTTClient {
             action: .onReceipt(sink.receive, isExclusive: sink.isExclusive))
     }
 
-    /// Queues a message without ever waiting: for the receive path, and for what has a deadline of its own.
-    ///
-    /// - Returns: nil if the queue is full, where ``enqueue(_:_:qos:retain:properties:)`` would wait.
-    /// - Throws: as that.
-    package func offer(
-        _ topic: String, _ payload: ByteBuffer, qos: QoS, properties: Properties
-    ) throws(MQTTXError) -> PublishReceipt? {
-        try outbox.offer(topic, payload, qos, properties)
-    }
-
     /// Where timers of higher layers run.
     package var eventLoop: any EventLoop { core.eventLoop }
 

@@ -66,11 +66,15 @@ struct CancelledCallTests {
                 }
             }
             let rpc = RPCManager(try await broker.connect())
-            async let first = rpc.call(topic, "slow")
-            async let second: Void = Task.sleep(for: .milliseconds(200))
-            try await second
+            // Cancelled and awaited below.
+            let cancelled = Task { try await rpc.call(topic, "slow") }
+            async let other = rpc.call(topic, "slow")
+            while rpc.pendingCallCount < 2 { await Task.yield() }
+            cancelled.cancel()
+            // That this one has ended says that there was the look which finds both to wait for long.
+            await #expect(throws: CancellationError.self) { try await cancelled.value }
             gate.open()
-            #expect(try await first == 2)
+            #expect(try await other == 2)
             await service.close()
         }
     }

@@ -94,6 +94,24 @@ struct CrewTests {
         }
     }
 
+    @TaskLocal private static var mark = "none"
+
+    @Test("Task-local values of whoever hands in a request do not reach its handler")
+    func taskLocals() async throws {
+        try await TestBroker.run { broker in
+            let topic = TestBroker.topic()
+            let client = try await broker.connect()
+            let rpc = RPCManager(client)
+            rpc.register("mark") { Self.mark }
+            try await client.subscribe(topic) { (message: MQTTMessage) in
+                Self.$mark.withValue("handed in") { rpc.handleRPCMessage(message) }
+            }
+            let caller = RPCManager(try await broker.connect())
+            for _ in 0..<2 { #expect(try await caller.call(topic, "mark") == "none") }
+            await rpc.close()
+        }
+    }
+
     @Test("An executor may run what it is given at once")
     func atOnce() async throws {
         try await TestBroker.run { broker in
@@ -140,6 +158,7 @@ struct CrewTests {
     @Test("An endpoint that nobody needs any more goes, and its crew with it", arguments: [false, true])
     func end(onLoop: Bool) async throws {
         weak var core: RPCCore?
+        weak var calls: PendingCalls?
         try await TestBroker.run { broker in
             let topic = TestBroker.topic()
             let client = try await broker.connect()
@@ -148,13 +167,17 @@ struct CrewTests {
                     client, myTopic: topic, config: RPCConfig(taskExecutor: onLoop ? client.taskExecutor : nil)
                 ) { $0.register("m") { 1 } }
                 core = rpc.rpcManager.core
-                #expect(try await rpc.call(topic, "m") == 1)
+                calls = rpc.rpcManager.core.calls
+                // Their deadlines are far off, the later call's first.
+                for seconds in [7_200, 3_600] {
+                    #expect(try await rpc.call(topic, "m", timeout: .seconds(seconds)) == 1)
+                }
             }
             // The client's subscription holds it still.
             #expect(core != nil)
             await client.disconnect()
         }
         // Tasks that end may hold it a moment longer.
-        while core != nil { await Task.yield() }
+        while core != nil || calls != nil { await Task.yield() }
     }
 }

@@ -59,6 +59,10 @@ import Testing
             #expect(
                 json == (form == .native ? ["result": 1] : ["type": "rpc_response", "request_id": "7", "result": 1]))
             #expect(message.properties.correlationData == (form == .envelope ? nil : ByteBuffer(string: "7")))
+            // Asked again, it sends the same again.
+            try await probe.client.publish(topic, payload, qos: .atLeastOnce, properties: properties)
+            let again = try await probe.next()
+            #expect(again.payload == message.payload && again.properties == message.properties)
             let rpc = RPCManager(try await broker.connect(), config: RPCConfig(form: form))
             #expect(try await rpc.call(topic, "one") == 1)
         }

@@ -20,18 +20,13 @@ extension ByteCursor {
             let mayRepeat = id == .userProperty || (id == .subscriptionIdentifier && allowed == .publish)
             guard mayRepeat || !seen.contains(bit) else { throw .protocolError("property \(id) occurs twice") }
             seen.formUnion(bit)
-            if id == .responseTopic {
-                let bytes = UnsafeRawBufferPointer(
-                    rebasing: section.bytes[try section.readLengthPrefixed("response topic")])
-                properties.fields.responseTopic = try responseTopic(bytes)
-            } else {
-                try section.readProperty(id, into: &properties.fields, slicing: buffer)
-            }
+            try section.readProperty(
+                id, into: &properties.fields, slicing: buffer, responseTopic: responseTopic)
         }
         return properties
     }
 
-    static func responseTopic(_ bytes: UnsafeRawBufferPointer) throws(MQTTXError) -> String {
+    private static func responseTopic(_ bytes: UnsafeRawBufferPointer) throws(MQTTXError) -> String {
         try String(mqtt: bytes, "response topic")
     }
 
@@ -44,12 +39,16 @@ extension ByteCursor {
     }
 
     private mutating func readProperty(
-        _ id: PropertyID, into fields: inout Properties.Fields, slicing buffer: borrowing ByteBuffer
+        _ id: PropertyID, into fields: inout Properties.Fields, slicing buffer: borrowing ByteBuffer,
+        responseTopic: (UnsafeRawBufferPointer) throws(MQTTXError) -> String
     ) throws(MQTTXError) {
         switch id {
         case .payloadFormatIndicator: fields.payloadFormatIndicator = try readByte(id)
         case .messageExpiryInterval: fields.messageExpiryInterval = try readFourBytes(id)
         case .contentType: fields.contentType = try readString("content type")
+        case .responseTopic:
+            let range = try readLengthPrefixed("response topic")
+            fields.responseTopic = try responseTopic(UnsafeRawBufferPointer(rebasing: bytes[range]))
         case .correlationData: fields.correlationData = try readBinary("correlation data", slicing: buffer)
         case .subscriptionIdentifier:
             let value = UInt32(try readVariableByteInteger("subscription identifier"))
@@ -58,7 +57,6 @@ extension ByteCursor {
         case .userProperty:
             let name = try readString("user property's name")
             fields.userProperties.append(UserProperty(name, try readString("user property's value")))
-        case .responseTopic: break
         default:
             try fields.withControl { (values) throws(MQTTXError) in
                 try readProperty(id, into: &values, slicing: buffer)

@@ -9,7 +9,7 @@ internal import Synchronization
 ///
 /// Subscriptions hold it, so that an endpoint goes on serving when nobody holds its manager any more.
 final class RPCCore: Sendable {
-    private let client: ClientLink
+    let client: ClientLink
     let config: RPCConfig
     let coder: MessageCoder
     let calls: PendingCalls

@@ -169,7 +169,8 @@ package final class DispatchQueue: Sendable {
     /// Runs a handler.
     ///
     /// A function, for the compiler knows of one that it comes back to where it was called from, and of a closure it does
-    /// not: the worker would have to ask after each message where it is to go on, which is a seventh of a message's cost.
+    /// not: the worker would have to ask after each message where it is to go on, which is a seventh of a message's cost. Not
+    /// inlined, for then it would be the closure again.
     @inline(never)
     private static func run(
         _ body: @Sendable (MQTTMessage) async throws -> Void, _ message: MQTTMessage

@@ -183,6 +183,20 @@ struct MalformedPacketTests {
         #expect(try decoded([ByteBuffer(hex: "c08000")], .server, .v3_1_1) == [.pingreq])
     }
 
+    @Test("A response topic seen before is still checked where it is a topic")
+    func sharedResponseTopic() throws {
+        let good = ByteBuffer(hex: "300a 0001 61 06 08 0003 612f62")
+        let other = ByteBuffer(hex: "3006 0003 612f62 00")
+        let topics = try decoded([good, other, good], .client, .v5).map { packet -> [String?] in
+            if case .publish(let publish) = packet { [publish.topic, publish.properties.responseTopic] } else { [] }
+        }
+        #expect(topics == [["a", "a/b"], ["a/b", nil], ["a", "a/b"]])
+        // A client bears a wildcard in the one, and nobody in the other.
+        let wild = ByteBuffer(hex: "300a 0001 61 06 08 0003 612f23")
+        #expect(try decoded([wild, wild], .client, .v5).count == 2)
+        #expect(throws: MQTTXError.self) { try decoded([wild, ByteBuffer(hex: "3006 0003 612f23 00")], .client, .v5) }
+    }
+
     @Test("Properties seen before are still checked for the packet they are in")
     func cachedProperties() throws {
         let good = ByteBuffer(hex: "3006 0001 61 02 01 01")

@@ -75,10 +75,11 @@ final class PendingCalls: Sendable {
         }
     }
 
-    private let state = Mutex(State())
-    private let limit: Int
     /// A call that waits for so long, or twice that, takes long.
     private static let patience = TimeAmount.milliseconds(50)
+
+    private let state = Mutex(State())
+    private let limit: Int
     private let eventLoop: any EventLoop
 
     init(limit: Int, eventLoop: any EventLoop) {

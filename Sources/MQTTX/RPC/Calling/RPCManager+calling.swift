@@ -54,7 +54,7 @@ extension RPCManager {
         _ request: RPCRequest, as form: MessageForm, to topic: String, _ call: PendingCalls.Call
     ) throws(MQTTXError) -> (payload: ByteBuffer, properties: Properties)? {
         let (payload, properties) = try core.coder.encode(request, as: form)
-        guard let receipt = try client.offer(topic, payload, qos: .atLeastOnce, properties: properties) else {
+        guard let receipt = try core.client.offer(topic, payload, qos: .atLeastOnce, properties: properties) else {
             return (payload, properties)
         }
         watch(receipt, call)
@@ -95,7 +95,7 @@ extension RPCManager {
     private func enqueue(
         _ topic: String, _ payload: ByteBuffer, _ properties: Properties, _ deadline: NIODeadline
     ) async throws -> PublishReceipt {
-        let client = client
+        let client = core.client
         return try await withThrowingTaskGroup(of: PublishReceipt.self) { group in
             group.addTask { try await client.enqueue(topic, payload, qos: .atLeastOnce, properties: properties) }
             group.addTask {

@@ -102,8 +102,8 @@ final class Crew: Sendable {
         case .nobody: break
         case .idle(let member): member.resume(returning: true)
         case .new(let id):
-            // Of nobody's context: it serves whoever asks. Ends when there is nothing to do for many, or with dismiss(), which
-            // cancels it.
+            // Of nobody's context: it serves whoever asks. dismiss() cancels it; nobody awaits it, but Responder.close() awaits
+            // the handler that it runs. Else it ends when there is nothing to do for many.
             let task = Task.detached(executorPreference: executor) { await self.work(as: id) }
             let isDismissed = state.withLock { state in
                 // It may have left already.

@@ -7,7 +7,7 @@ struct Method: Sendable {
     /// Calls a handler, or what wraps one.
     ///
     /// A function, for the compiler knows of one that it comes back to where it was called from, and of a closure it does
-    /// not: there would be a look at where to go on after each.
+    /// not: there would be a look at where to go on after each. Not inlined, for then it would be the closure again.
     @inline(never)
     static func call(
         _ run: @Sendable (RPCRequest, MessageCoder) async throws -> LazyValue, _ request: RPCRequest,
