@@ -155,6 +155,42 @@ struct CrewTests {
         }
     }
 
+    @Test("Nobody of the crew waits on the event loop of a client that has stopped")
+    func rest() async throws {
+        weak var crew: Crew?
+        try await TestBroker.run { broker in
+            let (topic, started, gate) = (TestBroker.topic(), Gate(), Gate())
+            let client = try await broker.connect()
+            let service = try await ConventionalRPCManager(
+                client, myTopic: topic, config: RPCConfig(taskExecutor: client.taskExecutor)
+            ) {
+                $0.register("quick") { 1 }
+                $0.register("slow") { () async -> Int in
+                    started.open()
+                    await gate.wait()
+                    return 2
+                }
+            }
+            crew = service.rpcManager.core.responder.crew
+            let caller = RPCManager(try await broker.connect())
+            #expect(try await caller.call(topic, "quick") == 1)
+            // Fails when its client disconnects; awaited below.
+            let slow = Task { try await caller.call(topic, "slow") }
+            await started.wait()
+            #expect(crew?.memberCount == 1)
+            await client.disconnect()
+            // One handler outlasts the connection.
+            gate.open()
+            while crew?.memberCount != 0 { await Task.yield() }
+            try await client.connect()
+            #expect(try await caller.call(topic, "quick") == 1)
+            #expect(crew?.memberCount == 1)
+            await caller.client.disconnect()
+            _ = await slow.result
+            await service.close()
+        }
+    }
+
     @Test("An endpoint that nobody needs any more goes, and its crew with it", arguments: [false, true])
     func end(onLoop: Bool) async throws {
         weak var core: RPCCore?

@@ -47,6 +47,9 @@ final class Crew: Sendable {
 
     init(executor: (any TaskExecutor)?) { self.executor = executor }
 
+    /// How many tasks there are at present.
+    var memberCount: Int { state.withLock { $0.members.count } }
+
     /// Has a request served soon; returns at once.
     ///
     /// - Returns: false if the crew was dismissed.
