@@ -16,8 +16,8 @@ struct OpenSSLTests {
                 "s_client", "-connect", "127.0.0.1:\(try #require(listener.listener.port))", "-CAfile",
                 TestCertificates.path("ca.pem"), "-verify_hostname", "localhost",
             ] + options)
-        // It asks to be left, and then goes when it has shaken hands.
-        try client.send("Q")
+        // It asks to be left, and then goes when it has shaken hands; one that was refused may have gone already.
+        try? client.send("Q")
         client.closeInput()
         await client.exitStatus()
         return client.output + client.errors
