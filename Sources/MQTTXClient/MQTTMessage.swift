@@ -22,7 +22,8 @@ public struct MQTTMessage: Sendable {
     @inlinable public var retain: Bool { publish.retain }
     /// Whether the broker had sent it before.
     @inlinable public var dup: Bool { publish.dup }
-    /// MQTT 5.0 properties: response topic, correlation data, user properties, content type, expiry.
+    /// MQTT 5.0 properties: response topic, correlation data, user properties, content type, expiry. Like the payload they may
+    /// share memory with other messages.
     @inlinable public var properties: Properties { publish.properties }
     /// The packet identifier it came with; nil at QoS 0.
     public var packetID: UInt16? { publish.qos == .atMostOnce ? nil : publish.packetID }
@@ -40,10 +41,11 @@ public struct MQTTMessage: Sendable {
         acknowledger?.acknowledge(reasonCode)
     }
 
-    /// The same message with a payload that shares no memory.
+    /// The same message with a payload and properties that share no memory.
     func unshared() -> MQTTMessage {
         var publish = publish
         publish.payload = ByteBuffer(bytes: publish.payload.readableBytesView)
+        publish.properties = publish.properties.unpinned()
         return MQTTMessage(publish, acknowledger: acknowledger)
     }
 }

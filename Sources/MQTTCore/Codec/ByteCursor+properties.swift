@@ -11,19 +11,34 @@ extension ByteCursor {
         let length = try readVariableByteInteger("property length")
         if length == 0 { return Properties() }
         var section = try split(length, "properties")
-        var properties = Properties()
+        // Not through the value, which asks at each change whether it may change what it refers to.
+        let storage = Properties.Storage()
         var seen = PropertySet()
+        // Of a message they stay as they are, together with its payload; they mostly follow each other.
+        var userProperties = 0..<0
         while !section.isAtEnd {
+            let start = section.offset
             let id = try section.readPropertyID()
             let bit = PropertySet(id)
             guard allowed.contains(bit) else { throw .malformed("property \(id) is not allowed in this packet") }
             let mayRepeat = id == .userProperty || (id == .subscriptionIdentifier && allowed == .publish)
             guard mayRepeat || !seen.contains(bit) else { throw .protocolError("property \(id) occurs twice") }
             seen.formUnion(bit)
+            if id == .userProperty, allowed == .publish {
+                try section.checkString("user property's name")
+                try section.checkString("user property's value")
+                if userProperties.upperBound != start {
+                    storage.append(userProperties, of: buffer)
+                    userProperties = start..<start
+                }
+                userProperties = userProperties.lowerBound..<section.offset
+                continue
+            }
             try section.readProperty(
-                id, into: &properties.fields, slicing: buffer, responseTopic: responseTopic)
+                id, into: &storage.fields, slicing: buffer, responseTopic: responseTopic)
         }
-        return properties
+        storage.append(userProperties, of: buffer)
+        return Properties(storage)
     }
 
     private static func responseTopic(_ bytes: UnsafeRawBufferPointer) throws(MQTTXError) -> String {
@@ -123,5 +138,15 @@ extension ByteCursor {
         let range = try readLengthPrefixed(what)
         guard !range.isEmpty else { return ByteBuffer() }
         return buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) ?? ByteBuffer()
+    }
+}
+
+extension Properties.Storage {
+    /// Adds user properties that are somewhere in a buffer.
+    fileprivate func append(_ userProperties: Range<Int>, of buffer: borrowing ByteBuffer) {
+        guard !userProperties.isEmpty else { return }
+        let start = buffer.readerIndex + userProperties.lowerBound
+        guard let bytes = buffer.getSlice(at: start, length: userProperties.count) else { return }
+        fields.userProperties.append(encoded: bytes)
     }
 }

@@ -76,6 +76,16 @@ struct ByteCursor {
         return try String(mqtt: UnsafeRawBufferPointer(rebasing: bytes[range]), what)
     }
 
+    /// Steps over a UTF-8 encoded string, which is checked as ``readString(_:)`` checks it.
+    mutating func checkString(_ what: StaticString) throws(MQTTXError) {
+        let text = UnsafeRawBufferPointer(rebasing: bytes[try readLengthPrefixed(what)])
+        switch text.textContent() {
+        case .ascii: break
+        case .null: throw .containsNull(what)
+        case .other: _ = try String(mqtt: text, what)
+        }
+    }
+
     /// A cursor over the next `length` bytes, which this one steps over.
     mutating func split(_ length: Int, _ what: StaticString) throws(MQTTXError) -> ByteCursor {
         guard remaining >= length else { throw .truncated(what) }

@@ -16,15 +16,21 @@ extension ByteWriter {
         string(.contentType, storage.fields.contentType)
         string(.responseTopic, storage.fields.responseTopic)
         binary(.correlationData, storage.fields.correlationData)
-        for identifier in storage.fields.subscriptionIdentifiers {
-            write(PropertyID.subscriptionIdentifier.rawValue)
-            writeVariableByteInteger(Int(identifier))
+        if !storage.fields.subscriptionIdentifiers.isEmpty {
+            for identifier in storage.fields.subscriptionIdentifiers.array {
+                write(PropertyID.subscriptionIdentifier.rawValue)
+                writeVariableByteInteger(Int(identifier))
+            }
         }
         if !ignoringTopicAlias { number(.topicAlias, storage.fields.topicAlias) }
-        for property in storage.fields.userProperties {
-            write(PropertyID.userProperty.rawValue)
-            writeString(property.name)
-            writeString(property.value)
+        if let encoded = storage.fields.userProperties.encoded {
+            write(encoded)
+        } else {
+            for property in storage.fields.userProperties.array {
+                write(PropertyID.userProperty.rawValue)
+                writeString(property.name)
+                writeString(property.value)
+            }
         }
         if let control = storage.fields.control { write(control.values) }
     }

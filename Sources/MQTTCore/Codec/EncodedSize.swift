@@ -60,16 +60,21 @@ private struct PropertyCounter {
         try string(.contentType, storage.fields.contentType, "content type")
         try string(.responseTopic, storage.fields.responseTopic, "response topic")
         try binary(.correlationData, storage.fields.correlationData, "correlation data")
-        for identifier in storage.fields.subscriptionIdentifiers {
+        try storage.fields.subscriptionIdentifiers.forEach { (identifier) throws(MQTTXError) in
             try check(.subscriptionIdentifier, identifier)
             size += 1 + VariableByteInteger.size(of: Int(identifier))
         }
         if !ignoringTopicAlias { try number(.topicAlias, storage.fields.topicAlias) }
-        for property in storage.fields.userProperties {
+        if let encoded = storage.fields.userProperties.encoded {
             try check(.userProperty, 0)
-            size += 1
-            size += try EncodedSize.string(property.name, "user property's name")
-            size += try EncodedSize.string(property.value, "user property's value")
+            size += encoded.readableBytes
+        } else {
+            for property in storage.fields.userProperties.array {
+                try check(.userProperty, 0)
+                size += 1
+                size += try EncodedSize.string(property.name, "user property's name")
+                size += try EncodedSize.string(property.value, "user property's value")
+            }
         }
         guard allowed != .subscribe || storage.fields.subscriptionIdentifiers.count <= 1 else {
             throw .notEncodable("SUBSCRIBE takes one subscription identifier")

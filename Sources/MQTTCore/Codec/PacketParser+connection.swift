@@ -158,13 +158,3 @@ extension ByteBuffer {
         return copy
     }
 }
-
-extension Properties {
-    fileprivate func unpinned() -> Properties {
-        guard correlationData != nil || authenticationData != nil else { return self }
-        var copy = self
-        copy.correlationData = correlationData?.unpinned()
-        copy.authenticationData = authenticationData?.unpinned()
-        return copy
-    }
-}

@@ -172,9 +172,11 @@ extension PacketParser {
         }
         if let known = propertyCache.properties(at: &cursor) { return known }
         let start = cursor.offset
-        // Those who ask name the same few topics again and again.
+        // Those who ask name the same few topics again and again. A client does not close its connection because a broker
+        // passed on what it should have refused.
+        let mayBeAny = role == .client
         var properties = try cursor.readProperties(.publish, slicing: buffer) { (bytes) throws(MQTTXError) in
-            try topics.string(bytes, "response topic")
+            try topics.responseTopic(bytes, mayBeAny: mayBeAny)
         }
         try checkPublish(properties)
         if role == .server { properties.section = section(start..<cursor.offset, of: buffer) }
@@ -190,12 +192,9 @@ extension PacketParser {
     }
 
     private func checkPublish(_ properties: Properties) throws(MQTTXError) {
-        // A client does not close its connection because a broker passed on what it should have refused.
-        guard role == .server else { return }
-        guard properties.subscriptionIdentifiers.isEmpty else {
+        guard role == .client || !properties.hasSubscriptionIdentifiers else {
             throw .protocolError("a client's PUBLISH has a subscription identifier")
         }
-        try checkResponseTopic(properties)
     }
 
     func checkResponseTopic(_ properties: Properties) throws(MQTTXError) {

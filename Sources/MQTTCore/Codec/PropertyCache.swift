@@ -28,10 +28,11 @@ struct PropertyCache {
 
     /// Remembers properties by their length and bytes, unless they are long or hold on to a read buffer.
     mutating func insert(_ properties: Properties, _ bytes: UnsafeRawBufferPointer) {
-        guard bytes.count <= Self.longestCached, properties.correlationData == nil else { return }
-        var properties = properties
+        guard bytes.count <= Self.longestCached, !properties.hasCorrelationData else { return }
+        let section = properties.section.map { ByteBuffer(bytes: $0.readableBytesView) }
+        var properties = properties.unpinned()
         // Not shared with anyone yet.
-        if let section = properties.section { properties.section = ByteBuffer(bytes: section.readableBytesView) }
+        if let section { properties.section = section }
         if slots.isEmpty { slots = Array(repeating: Slot(bytes: [], properties: .init()), count: Self.slotCount) }
         let index = Int(truncatingIfNeeded: bytes.quickHash()) & (Self.slotCount - 1)
         slots[index] = Slot(bytes: Array(bytes), properties: properties)

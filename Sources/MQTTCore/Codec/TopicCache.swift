@@ -19,10 +19,19 @@ struct TopicCache {
         try find(bytes) { (bytes) throws(MQTTXError) in try Self.validated(bytes) }
     }
 
-    /// The string in these bytes, kept if it is a topic name.
-    mutating func string(_ bytes: UnsafeRawBufferPointer, _ what: StaticString) throws(MQTTXError) -> String {
-        guard !TopicName.hasWildcard(bytes) else { return try String(mqtt: bytes, what) }
-        return try find(bytes) { (bytes) throws(MQTTXError) in try String(mqtt: bytes, what) }
+    /// The response topic in these bytes.
+    ///
+    /// - Parameter mayBeAny: whether a string is taken that is no topic name: those are not kept.
+    mutating func responseTopic(
+        _ bytes: UnsafeRawBufferPointer, mayBeAny: Bool
+    ) throws(MQTTXError) -> String {
+        if bytes.isEmpty || TopicName.hasWildcard(bytes) {
+            let topic = try String(mqtt: bytes, "response topic")
+            if mayBeAny { return topic }
+            throw .protocolError(
+                topic.isEmpty ? "response topic is empty" : "response topic '\(topic)' contains a wildcard")
+        }
+        return try find(bytes) { (bytes) throws(MQTTXError) in try String(mqtt: bytes, "response topic") }
     }
 
     @inline(__always)

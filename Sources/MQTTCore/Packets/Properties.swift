@@ -11,6 +11,17 @@ public struct Properties: Sendable {
     @inlinable
     public init() { storage = nil }
 
+    init(_ storage: Storage) { self.storage = storage }
+
+    /// What requests and responses carry, in one step.
+    package init(responseTopic: String? = nil, correlationData: ByteBuffer, userProperties: [UserProperty]) {
+        let storage = Storage()
+        storage.fields.responseTopic = responseTopic
+        storage.fields.correlationData = correlationData
+        if !userProperties.isEmpty { storage.fields.userProperties = UserProperties(userProperties) }
+        self.storage = storage
+    }
+
     /// Whether nothing is set.
     @inlinable
     public var isEmpty: Bool {
@@ -62,6 +73,12 @@ public struct Properties: Sendable {
         @usableFromInline
         var isEmpty: Bool { fields.topicAlias == nil && hasOnlyTopicAlias }
 
+        /// Whether something refers to the buffer that it was read from.
+        var isPinned: Bool {
+            fields.correlationData != nil || fields.userProperties.encoded != nil
+                || fields.control?.values.authenticationData != nil
+        }
+
         /// Whether nothing else is set. Looks first at what messages carry.
         var hasOnlyTopicAlias: Bool {
             fields.userProperties.isEmpty && fields.correlationData == nil && fields.responseTopic == nil
@@ -80,8 +97,8 @@ public struct Properties: Sendable {
         package var responseTopic: String?
         package var correlationData: ByteBuffer?
         package var topicAlias: UInt16?
-        package var subscriptionIdentifiers: [UInt32] = []
-        package var userProperties: [UserProperty] = []
+        var subscriptionIdentifiers = SubscriptionIdentifiers()
+        var userProperties = UserProperties()
         /// Nil as long as none is set. Apart, so that a message has little to copy and to let go of.
         private(set) var control: Control?
 
@@ -191,6 +208,9 @@ extension Properties {
         get { storage?.fields.correlationData }
         set { if newValue != nil || storage != nil { fields.correlationData = newValue } }
     }
+
+    /// Asks without a copy.
+    var hasCorrelationData: Bool { storage.map { $0.fields.correlationData != nil } ?? false }
 
     /// Seconds the session outlives the connection; 0xFFFFFFFF is for ever (CONNECT, CONNACK, DISCONNECT).
     public var sessionExpiryInterval: UInt32? {
@@ -314,14 +334,32 @@ extension Properties {
 
     /// One in a SUBSCRIBE; one for each matching subscription in a PUBLISH from the server. 1 to 268,435,455.
     public var subscriptionIdentifiers: [UInt32] {
-        get { storage?.fields.subscriptionIdentifiers ?? [] }
-        set { if !newValue.isEmpty || storage != nil { fields.subscriptionIdentifiers = newValue } }
+        get { storage?.fields.subscriptionIdentifiers.array ?? [] }
+        set {
+            if !newValue.isEmpty || storage != nil {
+                fields.subscriptionIdentifiers = SubscriptionIdentifiers(newValue)
+            }
+        }
     }
 
-    /// Name-value pairs of the application, in order.
+    package var hasSubscriptionIdentifiers: Bool { !(storage?.fields.subscriptionIdentifiers.isEmpty ?? true) }
+
+    /// Whether this is one of ``subscriptionIdentifiers``.
+    package func hasSubscriptionIdentifier(_ identifier: UInt32) -> Bool {
+        storage?.fields.subscriptionIdentifiers.contains(identifier) ?? false
+    }
+
+    /// Name-value pairs of the application, in order. Of a message that came they are made each time they are asked for.
     public var userProperties: [UserProperty] {
-        get { storage?.fields.userProperties ?? [] }
-        set { if !newValue.isEmpty || storage != nil { fields.userProperties = newValue } }
+        get { storage?.fields.userProperties.array ?? [] }
+        set { if !newValue.isEmpty || storage != nil { fields.userProperties = UserProperties(newValue) } }
+    }
+
+    /// Names and values of ``userProperties`` as UTF-8.
+    package func forEachUserProperty(
+        _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
+    ) {
+        storage?.fields.userProperties.forEach(body)
     }
 
     /// Takes out what means nothing beyond the connection that the message came by.
@@ -337,6 +375,16 @@ extension Properties {
 
     /// The first user property of that name.
     public func userProperty(_ name: String) -> String? {
-        storage?.fields.userProperties.first { $0.name == name }?.value
+        storage?.fields.userProperties.first(name)
+    }
+
+    /// The same in memory of their own, so that they do not keep a large read buffer alive.
+    package func unpinned() -> Properties {
+        guard let storage, storage.isPinned else { return self }
+        var copy = self
+        copy.correlationData = correlationData.map { ByteBuffer(bytes: $0.readableBytesView) }
+        copy.authenticationData = authenticationData.map { ByteBuffer(bytes: $0.readableBytesView) }
+        copy.fields.userProperties = storage.fields.userProperties.unpinned()
+        return copy
     }
 }

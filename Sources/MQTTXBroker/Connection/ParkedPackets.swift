@@ -70,8 +70,8 @@ extension Properties {
     fileprivate var parkedSize: Int {
         guard !isEmpty else { return 0 }
         let texts = (contentType?.utf8.count ?? 0) + (responseTopic?.utf8.count ?? 0)
-        return userProperties.reduce(256 + texts + (correlationData?.readableBytes ?? 0)) {
-            $0 + 64 + $1.name.utf8.count + $1.value.utf8.count
-        }
+        var size = 256 + texts + (correlationData?.readableBytes ?? 0)
+        forEachUserProperty { size += 64 + $0.count + $1.count }
+        return size
     }
 }

@@ -154,7 +154,7 @@ package final class Inbound {
                 return park(message, ticket)
             }
         } else {
-            let selected = select(lane.route, identifiers: message.properties.subscriptionIdentifiers)
+            let selected = select(lane.route, message.properties)
             chosen = selected.filter { !$0.isOnReceipt }
             for handler in selected { handler.receive(message) }
         }
@@ -203,8 +203,8 @@ package final class Inbound {
         return batch
     }
 
-    private func select(_ routes: [Route], identifiers: [UInt32]) -> [HandlerEntry] {
-        let chosen = routes.filter { identifiers.contains($0.identifier) }
+    private func select(_ routes: [Route], _ properties: Properties) -> [HandlerEntry] {
+        let chosen = routes.filter { properties.hasSubscriptionIdentifier($0.identifier) }
         let handlers = (chosen.isEmpty ? routes : chosen).flatMap(\.handlers)
         return handlers.count < 2 ? handlers : handlers.sorted { $0.id < $1.id }
     }

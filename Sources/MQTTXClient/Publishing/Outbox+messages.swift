@@ -46,7 +46,7 @@ extension Outbox {
         if properties.topicAlias != nil {
             throw MQTTXError(.encodingFailed, "topic aliases are assigned by the client itself")
         }
-        if !properties.subscriptionIdentifiers.isEmpty {
+        if properties.hasSubscriptionIdentifiers {
             throw MQTTXError(.encodingFailed, "a client sends no subscription identifiers in a PUBLISH (MQTT-3.3.4-6)")
         }
         if let topic = properties.responseTopic { try TopicName.validate(topic) }

@@ -11,7 +11,7 @@ struct ByteSink: ~Copyable {
     private var count = 0
 
     init(capacity: Int) {
-        memory = .allocate(byteCount: capacity, alignment: 16)
+        memory = .allocate(byteCount: capacity, alignment: 1)
         self.capacity = capacity
     }
 
@@ -19,6 +19,16 @@ struct ByteSink: ~Copyable {
 
     /// What was appended.
     var bytes: ByteBuffer { ByteBuffer(bytes: UnsafeRawBufferPointer(start: memory, count: count)) }
+
+    /// What was appended, and the text if there is one, both in one piece of memory.
+    mutating func bytes(beside text: String?) -> (bytes: ByteBuffer, text: ByteBuffer?) {
+        guard let text else { return (bytes, nil) }
+        let count = count
+        append(text)
+        var both = bytes
+        let first = both.readSlice(length: count) ?? ByteBuffer()
+        return (first, both)
+    }
 
     @inline(__always)
     mutating func append(_ byte: UInt8) {
@@ -56,7 +66,7 @@ struct ByteSink: ~Copyable {
     @inline(never)
     private mutating func grow(by additional: Int) {
         capacity = max(capacity * 2, count + additional)
-        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 1)
         larger.copyMemory(from: memory, byteCount: count)
         memory.deallocate()
         memory = larger

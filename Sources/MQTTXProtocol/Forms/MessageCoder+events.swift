@@ -36,7 +36,8 @@ extension MessageCoder {
         let value = try decode(payload)
         let isMarked = properties.userProperty("type") == "event"
         // A raw object is marked as an event too, but nothing beside it tells an event's type.
-        let isStructuredNative = isMarked && properties.userProperty("event_type") != nil
+        let typeBeside = isMarked ? properties.userProperty("event_type") : nil
+        let isStructuredNative = typeBeside != nil
         // The data of a native event may itself have a member `type`; no envelope lacks `event_type`.
         let hasEnvelope =
             value["type"].stringValue == "event"
@@ -47,7 +48,7 @@ extension MessageCoder {
             ? Self.event(value.objectValue ?? [:])
             : EventMessage(eventType: "", data: value, timestamp: 0)
         if isMarked {
-            if let eventType = properties.userProperty("event_type") { event.eventType = eventType }
+            if let typeBeside { event.eventType = typeBeside }
             if let source = properties.userProperty("source") { event.source = source }
             if let text = properties.userProperty("timestamp"), let time = Double(text) { event.timestamp = time }
         }

@@ -8,16 +8,16 @@ extension MessageCoder {
     public func encode(
         _ request: RPCRequest, as form: MessageForm
     ) throws(MQTTXError) -> (payload: ByteBuffer, properties: Properties) {
-        (
-            try payload { (writer) throws(MQTTXError) in
-                try Self.write(request, form, to: &writer)
-            } json: { (writer) throws(MQTTXError) in
-                try Self.write(request, form, to: &writer)
-            } messagePack: { (writer) throws(MQTTXError) in
-                try Self.write(request, form, to: &writer)
-            },
-            try PropertyForm.properties(of: request, form)
-        )
+        let (payload, correlation) = try payload(beside: form.hasProperties ? request.requestID : nil) {
+            (writer) throws(MQTTXError) in
+            try Self.write(request, form, to: &writer)
+        } json: { (writer) throws(MQTTXError) in
+            try Self.write(request, form, to: &writer)
+        } messagePack: { (writer) throws(MQTTXError) in
+            try Self.write(request, form, to: &writer)
+        }
+        guard let correlation else { return (payload, Properties()) }
+        return (payload, try PropertyForm.properties(of: request, form, correlation))
     }
 
     /// A response as payload and properties.
@@ -26,16 +26,16 @@ extension MessageCoder {
     public func encode(
         _ response: RPCResponse, as form: MessageForm
     ) throws(MQTTXError) -> (payload: ByteBuffer, properties: Properties) {
-        (
-            try payload { (writer) throws(MQTTXError) in
-                try Self.write(response, form, to: &writer)
-            } json: { (writer) throws(MQTTXError) in
-                try Self.write(response, form, to: &writer)
-            } messagePack: { (writer) throws(MQTTXError) in
-                try Self.write(response, form, to: &writer)
-            },
-            try PropertyForm.properties(of: response, form)
-        )
+        let (payload, correlation) = try payload(beside: form.hasProperties ? response.requestID : nil) {
+            (writer) throws(MQTTXError) in
+            try Self.write(response, form, to: &writer)
+        } json: { (writer) throws(MQTTXError) in
+            try Self.write(response, form, to: &writer)
+        } messagePack: { (writer) throws(MQTTXError) in
+            try Self.write(response, form, to: &writer)
+        }
+        guard let correlation else { return (payload, Properties()) }
+        return (payload, try PropertyForm.properties(of: response, form, correlation))
     }
 
     /// The properties of a response without extensions, whose payload is there already.
@@ -44,7 +44,9 @@ extension MessageCoder {
     package func properties(
         ofResponseTo requestID: String, as form: MessageForm
     ) throws(MQTTXError) -> Properties {
-        try PropertyForm.properties(of: RPCResponse(requestID: requestID, outcome: .result(nil)), form)
+        guard form.hasProperties else { return Properties() }
+        return try PropertyForm.properties(
+            of: RPCResponse(requestID: requestID, outcome: .result(nil)), form, ByteBuffer(string: requestID))
     }
 
     /// The request or response that a packet holds, in whatever form. Where its halves disagree, the properties win.
@@ -72,24 +74,26 @@ extension MessageCoder {
         }
     }
 
+    /// - Parameter text: goes into the same memory, behind the payload: one allocation instead of two.
     private func payload(
+        beside text: String?,
         _ tree: (inout TreeWriter) throws(MQTTXError) -> Void,
         json: (inout JSONWriter) throws(MQTTXError) -> Void,
         messagePack: (inout MessagePackWriter) throws(MQTTXError) -> Void
-    ) throws(MQTTXError) -> ByteBuffer {
+    ) throws(MQTTXError) -> (bytes: ByteBuffer, text: ByteBuffer?) {
         switch format {
         case .json:
             var writer = JSONWriter(capacity: 256)
             try json(&writer)
-            return writer.buffer
+            return writer.buffer(beside: text)
         case .messagePack:
             var writer = MessagePackWriter(capacity: 256)
             try messagePack(&writer)
-            return writer.buffer
+            return writer.buffer(beside: text)
         case .custom:
             var writer = TreeWriter()
             try tree(&writer)
-            return try encode(.object(writer.object))
+            return (try encode(.object(writer.object)), text.map { ByteBuffer(string: $0) })
         }
     }
 

@@ -5,29 +5,24 @@ import NIOCore
 enum PropertyForm {
     private static let extensionPrefix = "x-"
 
-    static func properties(of request: RPCRequest, _ form: MessageForm) throws(MQTTXError) -> Properties {
-        guard form.hasProperties else { return Properties() }
+    /// - Parameter correlation: the request's identifier.
+    static func properties(
+        of request: RPCRequest, _ form: MessageForm, _ correlation: ByteBuffer
+    ) throws(MQTTXError) -> Properties {
         // mqttxx 4 can't read a request without any user property, so that one is there even when empty.
         var userProperties = [UserProperty("caller_id", request.callerID)]
         try add(request.extensions, form, to: &userProperties)
-        let replyTo = request.replyTo
-        let correlation = ByteBuffer(string: request.requestID)
-        return Properties.with {
-            $0.responseTopic = replyTo
-            $0.correlationData = correlation
-            $0.userProperties = userProperties
-        }
+        return Properties(
+            responseTopic: request.replyTo, correlationData: correlation, userProperties: userProperties)
     }
 
-    static func properties(of response: RPCResponse, _ form: MessageForm) throws(MQTTXError) -> Properties {
-        guard form.hasProperties else { return Properties() }
+    /// - Parameter correlation: the request's identifier.
+    static func properties(
+        of response: RPCResponse, _ form: MessageForm, _ correlation: ByteBuffer
+    ) throws(MQTTXError) -> Properties {
         var userProperties: [UserProperty] = []
         try add(response.extensions, form, to: &userProperties)
-        let correlation = ByteBuffer(string: response.requestID)
-        return Properties.with {
-            $0.correlationData = correlation
-            $0.userProperties = userProperties
-        }
+        return Properties(correlationData: correlation, userProperties: userProperties)
     }
 
     static func properties(of event: EventMessage, _ form: MessageForm) throws(MQTTXError) -> Properties {
@@ -51,15 +46,12 @@ enum PropertyForm {
     /// Adds the extensions in user properties `x-…` to those of the envelope, over which they win. A value that is JSON is
     /// read as such, any other is text.
     static func addExtensions(in properties: Properties, to extensions: inout JSONObject) {
-        for property in properties.userProperties where isExtension(property.name) {
-            let value = try? JSONValue(jsonText: property.value)
-            let name = String(decoding: property.name.utf8.dropFirst(extensionPrefix.utf8.count), as: UTF8.self)
-            extensions[name] = value ?? .string(property.value)
+        properties.forEachUserProperty { name, value in
+            guard name.count >= 2, name[0] == UInt8(ascii: "x"), name[1] == UInt8(ascii: "-") else { return }
+            let name = String(decoding: name.dropFirst(extensionPrefix.utf8.count), as: UTF8.self)
+            let text = String(decoding: value, as: UTF8.self)
+            extensions[name] = (try? JSONValue(jsonText: text)) ?? .string(text)
         }
-    }
-
-    private static func isExtension(_ name: String) -> Bool {
-        name.withBytes { $0.starts(with: extensionPrefix.utf8) }
     }
 
     /// Extensions as JSON text, so that `"5"` and `5` stay apart. The envelope, where there is one, has them already.

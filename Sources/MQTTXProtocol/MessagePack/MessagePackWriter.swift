@@ -13,6 +13,11 @@ struct MessagePackWriter: ~Copyable {
     /// What was written.
     var buffer: ByteBuffer { sink.bytes }
 
+    /// The same, and the text if there is one, both in one piece of memory.
+    mutating func buffer(beside text: String?) -> (bytes: ByteBuffer, text: ByteBuffer?) {
+        sink.bytes(beside: text)
+    }
+
     mutating func value(_ value: JSONValue) throws(MQTTXError) {
         switch value {
         case .null: sink.append(UInt8(0xC0))
