@@ -34,6 +34,35 @@ struct ReceivingTests {
         }
     }
 
+    @Test("Handlers that were quick and become slow hold back only few of the acknowledgements that were earned before")
+    func acknowledgementsOfTheSlow() async throws {
+        try await ScriptedBroker.run { broker, connections in
+            let (client, connection) = try await broker.connect(connections)
+            let gate = Gate()
+            async let subscribing = client.subscribe("#") { message in
+                guard message.string == "slow" else { return }
+                let start = ContinuousClock.now
+                while start.duration(to: .now) < .microseconds(300) {}
+                if (message.packetID ?? 0) > 116 { await gate.wait() }
+            }
+            try await connection.grant()
+            _ = try await subscribing
+            for id in UInt16(1)...20 {
+                try await connection.send(message("a", "quick", id: id))
+                #expect(try await connection.next() == .puback(Acknowledgement(packetID: id)))
+            }
+            try await connection.send((101...124).map { message("a", "slow", id: $0) })
+            for id in UInt16(101)...108 {
+                #expect(try await connection.next() == .puback(Acknowledgement(packetID: id)))
+            }
+            gate.open()
+            for id in UInt16(109)...124 {
+                #expect(try await connection.next() == .puback(Acknowledgement(packetID: id)))
+            }
+            await client.disconnect()
+        }
+    }
+
     @Test("Messages of one topic are handled one at a time in order; other topics go on")
     func topicOrder() async throws {
         try await ScriptedBroker.run { broker, connections in

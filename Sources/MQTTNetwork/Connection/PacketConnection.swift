@@ -24,6 +24,7 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     package var peerCertificate: PeerCertificate?
 
     /// The memory that is read into, where nothing lies between the socket and here.
+    @exclusivity(unchecked)
     private var buffers: ReadBuffers?
 
     private let receiver: any PacketReceiver
@@ -31,13 +32,17 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     private let trace: PacketTrace?
     /// Asked for every packet.
     private let isTraced: Bool
+    @exclusivity(unchecked)
     private var context: ChannelHandlerContext?
     private var failure: (any Error)?
+    @exclusivity(unchecked)
     private var isPaused = false
+    @exclusivity(unchecked)
     private var readIsHeld = false
     @exclusivity(unchecked)
     private var isFinished = false
     private var isOpen = false
+    @exclusivity(unchecked)
     private var quickAcknowledgement: QuickAcknowledgement?
 
     package init(decoder: PacketDecoder, receiver: any PacketReceiver, trace: PacketTrace? = nil) {

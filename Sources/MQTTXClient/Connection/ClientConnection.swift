@@ -26,9 +26,13 @@ final class ClientConnection: PacketReceiver {
     @exclusivity(unchecked)
     private var isConnected = false
     private let isV5: Bool
+    @exclusivity(unchecked)
     private var aliases: IncomingTopicAliases
+    @exclusivity(unchecked)
     var keepAlive: KeepAlive?
+    @exclusivity(unchecked)
     private(set) var connection: PacketConnection?
+    @exclusivity(unchecked)
     private(set) var server: ServerCapabilities?
     @exclusivity(unchecked)
     private var acknowledgements: [Packet] = []
@@ -36,7 +40,9 @@ final class ClientConnection: PacketReceiver {
     /// From the first packet of a read to its end.
     @exclusivity(unchecked)
     private var isReading = false
+    @exclusivity(unchecked)
     private var holdsTasks = false
+    @exclusivity(unchecked)
     private var owesFlush = false
     private var isOpenedDone = false
     private var isFinished = false

@@ -22,6 +22,10 @@ package final class DispatchQueue: Sendable {
         let length: Int
         var handled = 0
         var failures = 0
+
+        /// Whether to look how long acknowledgements have waited. The clock is a twentieth of a message: where handlers have
+        /// been quick for several turns, it is looked at after some of them.
+        var isLookDue: Bool { length < longestTurn || handled % quickHandlersALook == 0 }
     }
 
     /// What a worker finds.
@@ -40,6 +44,7 @@ package final class DispatchQueue: Sendable {
     }
 
     private static let longestTurn = 256
+    private static let quickHandlersALook = 8
     private static let quick = Duration.microseconds(500)
     private static let slow = Duration.milliseconds(5)
     /// How long acknowledgements wait for more of the same turn.
@@ -193,6 +198,7 @@ package final class DispatchQueue: Sendable {
         turn.failures += failures
         guard let ticket = turn.batch.ticket else { return }
         earned.append((ticket, failures == 0 ? .success : .unspecifiedError))
+        guard turn.isLookDue else { return }
         let now = ContinuousClock.now
         if lastTold.duration(to: now) > Self.patience {
             lastTold = now

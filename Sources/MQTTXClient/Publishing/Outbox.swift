@@ -11,6 +11,8 @@ final class Outbox: Sendable {
     private let connection: NIOLoopBoundBox<PacketConnection?>
     /// DISCONNECT was written: nothing may follow it on this connection (MQTT-3.14.4-1).
     private let isSealed: NIOLoopBoundBox<Bool>
+    /// Memory for the completions of the next read: as large arrays, made anew for each, they had malloc tidy up.
+    private let spare: NIOLoopBoundBox<[OutboxState.Completion]>
     private let notify: @Sendable (Notice) -> Void
     /// Of one message, in bytes.
     let largestPayload: Int
@@ -25,6 +27,7 @@ final class Outbox: Sendable {
     private static let few = 24
     /// A message that is in flight for so long, or twice that, takes long.
     private static let patience = TimeAmount.milliseconds(50)
+    private static let spareCompletions = 1024
 
     init(
         limits: QueueLimits, largestPayload: Int, largestAnswers: Int, eventLoop: any EventLoop,
@@ -36,6 +39,7 @@ final class Outbox: Sendable {
         self.eventLoop = eventLoop
         connection = .makeBoxSendingValue(nil, eventLoop: eventLoop)
         isSealed = .makeBoxSendingValue(false, eventLoop: eventLoop)
+        spare = .makeBoxSendingValue([], eventLoop: eventLoop)
         self.notify = notify
     }
 
@@ -200,11 +204,16 @@ final class Outbox: Sendable {
     ///
     /// - Returns: whether each SUBACK and UNSUBACK was an answer to what was asked.
     func acknowledged(_ packets: [Packet]) -> Bool {
-        access { state, completions in
+        var completions = OutboxState.Completions(receipts: spare.value)
+        spare.value = []
+        let areAnswers = access(&completions) { state, completions in
             for packet in packets { state.acknowledged(packet, &completions) }
             state.pump(&completions)
             return !completions.wrongAnswer
         }
+        completions.receipts.removeAll(keepingCapacity: completions.receipts.count <= Self.spareCompletions)
+        spare.value = completions.receipts
+        return areAnswers
     }
 
     /// Adds our acknowledgements to the next write, which is the caller's to ask for: ``flush()``.
@@ -275,11 +284,15 @@ final class Outbox: Sendable {
 
     // MARK: Inside
 
+    private func access<T: Sendable>(_ body: (inout OutboxState, inout OutboxState.Completions) -> T) -> T {
+        var completions = OutboxState.Completions()
+        return access(&completions, body)
+    }
+
     /// Changes the state, then completes what that completed, outside the lock.
     private func access<T: Sendable>(
-        _ body: (inout OutboxState, inout OutboxState.Completions) -> T
+        _ completions: inout OutboxState.Completions, _ body: (inout OutboxState, inout OutboxState.Completions) -> T
     ) -> T {
-        var completions = OutboxState.Completions()
         let (result, needsFlush) = state.withLock { state in
             let result = body(&state, &completions)
             return (result, Self.claimFlush(&state))

@@ -44,7 +44,7 @@ package struct OutboxState: ~Copyable {
 
     /// Receipts to complete, once the lock is released.
     package struct Completions {
-        package var receipts: [Completion] = []
+        package var receipts: [Completion]
         /// What is rare, in one list: most of these values are made and thrown away for a single receipt.
         var others: [Other] = []
         var lostMessages = 0
@@ -52,7 +52,8 @@ package struct OutboxState: ~Copyable {
         /// A SUBACK or UNSUBACK came that is no answer to what was asked.
         var wrongAnswer = false
 
-        package init() {}
+        /// - Parameter receipts: empty, for the memory that it has.
+        package init(receipts: [Completion] = []) { self.receipts = receipts }
 
         enum Other {
             /// A SUBSCRIBE or UNSUBSCRIBE.

@@ -14,7 +14,14 @@ public final class PublishReceipt: Sendable {
         var waiter: Waiter?
         var moreWaiters: [Waiter] = []
         var nextID = 0
-        var failed: (@Sendable (MQTTXError) -> Void)?
+        var concerned: Concerned?
+    }
+
+    /// Who is told of a failure, and what of theirs depends on the message. Not a closure: making one, and passing it on out of
+    /// an optional, takes memory three times.
+    private struct Concerned {
+        let observer: any PublishObserver
+        let subject: any AnyObject & Sendable
     }
 
     private struct Waiter {
@@ -135,32 +142,34 @@ public final class PublishReceipt: Sendable {
     /// The outcome, if it is there already.
     public var outcomeIfKnown: PublishOutcome? { state.withLock { $0.outcome } }
 
-    /// Calls the body if the message fails, on no particular thread and under no lock; the body must return at once.
-    /// Only one can be set.
-    package func onFailure(_ body: @escaping @Sendable (MQTTXError) -> Void) {
+    /// Tells the observer if the message fails. Only one can be set.
+    ///
+    /// - Parameter subject: what it is told with.
+    package func onFailure(tell observer: any PublishObserver, of subject: any AnyObject & Sendable) {
         let outcome = state.withLock { state in
-            if state.outcome == nil { state.failed = body }
+            if state.outcome == nil { state.concerned = Concerned(observer: observer, subject: subject) }
             return state.outcome
         }
-        if case .failed(let error) = outcome { body(error) }
+        if case .failed(let error) = outcome { observer.publishFailed(subject, error) }
     }
 
     /// Only the first call counts.
     package func complete(_ outcome: PublishOutcome) {
-        let (waiter, rest) = state.withLock {
-            state -> (Waiter?, (more: [Waiter], failed: (@Sendable (MQTTXError) -> Void)?)?) in
+        let (waiter, rest) = state.withLock { state -> (Waiter?, (more: [Waiter], concerned: Concerned?)?) in
             guard state.outcome == nil else { return (nil, nil) }
             publish = nil
             state.outcome = outcome
             let waiter = state.waiter.take()
-            guard !state.moreWaiters.isEmpty || state.failed != nil else { return (waiter, nil) }
+            guard !state.moreWaiters.isEmpty || state.concerned != nil else { return (waiter, nil) }
             defer {
                 state.moreWaiters = []
-                state.failed = nil
+                state.concerned = nil
             }
-            return (waiter, (state.moreWaiters, state.failed))
+            return (waiter, (state.moreWaiters, state.concerned))
         }
-        if let failed = rest?.failed, case .failed(let error) = outcome { failed(error) }
+        if let concerned = rest?.concerned, case .failed(let error) = outcome {
+            concerned.observer.publishFailed(concerned.subject, error)
+        }
         waiter?.continuation.resume(returning: outcome)
         for waiter in rest?.more ?? [] { waiter.continuation.resume(returning: outcome) }
     }
@@ -175,6 +184,14 @@ public final class PublishReceipt: Sendable {
             return state.moreWaiters.remove(at: index)
         }
     }
+}
+
+/// Is told of messages that failed.
+package protocol PublishObserver: AnyObject, Sendable {
+    /// Called on no particular thread and under no lock; must return at once.
+    ///
+    /// - Parameter subject: what ``PublishReceipt/onFailure(tell:of:)`` was given.
+    func publishFailed(_ subject: any AnyObject & Sendable, _ error: MQTTXError)
 }
 
 extension Publish {

@@ -243,3 +243,11 @@ final class PendingCalls: Sendable {
         if let next { arm(next) }
     }
 }
+
+extension PendingCalls: PublishObserver {
+    /// A call's request was not delivered.
+    func publishFailed(_ call: any AnyObject & Sendable, _ error: MQTTXError) {
+        guard let call = call as? Call else { return }
+        complete(call, .failed(error))
+    }
+}

@@ -63,7 +63,7 @@ extension RPCManager {
 
     /// The call fails if its request does.
     private func watch(_ receipt: PublishReceipt, _ call: PendingCalls.Call) {
-        receipt.onFailure { [calls = core.calls] in calls.complete(call, .failed($0)) }
+        receipt.onFailure(tell: core.calls, of: call)
     }
 
     /// Where the response is to come in, and the subscription if the broker has not granted it yet.

@@ -40,7 +40,7 @@ final class Crew: Sendable {
     private static let largestIdleCount = 16
     /// After so many jobs without a break a member lets the one go on that is on its way: others have their turn in between,
     /// and what was answered goes out.
-    private static let longestTurn = 16
+    private static let longestTurn = 20
 
     private let executor: (any TaskExecutor)?
     private let state = Mutex(State())
