@@ -279,14 +279,15 @@ final class BrokerCore: Sendable {
     ) -> Int {
         var holds = 0
         for target in route.targets {
-            let grant: Route.Grant
+            let isHeld: Bool?
             if publication.origin === target.session {
                 guard let own = target.ownGrant else { continue }
-                grant = own
+                isHeld = put(&publication, into: target.session, own, group: nil, on: loop, publisher: publisher)
             } else {
-                grant = target.grant
+                isHeld = put(
+                    &publication, into: target.session, target.grant, group: nil, on: loop, publisher: publisher)
             }
-            switch put(&publication, into: target.session, grant, group: nil, on: loop, publisher: publisher) {
+            switch isHeld {
             case true?: holds += 1
             case false?: break
             case nil: loop.tally.dropped += 1

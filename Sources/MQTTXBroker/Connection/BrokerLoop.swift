@@ -6,11 +6,15 @@ import NIOCore
 final class BrokerLoop: @unchecked Sendable {
     let eventLoop: any EventLoop
     let index: Int
+    @exclusivity(unchecked)
     private var routes = RouteCache()
     /// By the index of the loop that the connections belong to.
+    @exclusivity(unchecked)
     private var waiting: [[ClientConnection]]
+    @exclusivity(unchecked)
     private var isTurnEndScheduled = false
     /// Counted here and handed to the broker's counters at the end of a read or a turn.
+    @exclusivity(unchecked)
     var tally = Tally()
     private let counters: BrokerCounters
     private let all: [any EventLoop]

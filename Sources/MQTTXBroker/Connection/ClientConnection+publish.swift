@@ -34,8 +34,8 @@ extension ClientConnection {
         case .atMostOnce:
             _ = forward(publish)
         case .atLeastOnce:
-            let code = forward(publish)
-            acknowledge(.puback, publish.packetID, code)
+            let packetID = publish.packetID
+            acknowledge(.puback, packetID, forward(publish))
         case .exactlyOnce:
             receivedExactlyOnce(publish)
         }
@@ -87,7 +87,7 @@ extension ClientConnection {
     /// Hands the message to all who subscribed.
     ///
     /// - Returns: the reason code for its acknowledgement.
-    private func forward(_ publish: Publish) -> ReasonCode {
+    private func forward(_ publish: consuming Publish) -> ReasonCode {
         let generation = broker.router.generation
         if generation != lastGeneration || !publish.topic.hasSameBytes(as: lastTopic) {
             mayPublishLast = broker.mayPublish(publish.topic, by: identity)

@@ -101,7 +101,7 @@ extension ClientConnection {
         let identifiers = isV5 ? subscription.identifier.map { [$0] } ?? [] : []
         let authorizer = broker.config.authorizer
         return messages.compactMap { message in
-            if let authorizer, !authorizer.mayReceive(message.content.topic, by: identity) { return nil }
+            if let authorizer, !authorizer.mayReceive(message.topic, by: identity) { return nil }
             return Delivery(
                 message: message, qos: min(message.qos, subscription.options.qos), retain: true,
                 identifiers: identifiers, group: nil)

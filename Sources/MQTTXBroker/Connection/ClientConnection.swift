@@ -19,27 +19,36 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
     let origin: ConnectionOrigin
     let trace: PacketTrace?
 
+    @exclusivity(unchecked)
     var transport: PacketConnection?
+    @exclusivity(unchecked)
     var stage = Stage.handshake
     /// There is no room for it: it is here to be told so.
     var isSurplus = false
     /// Why it is closed from this side, or the client said it would.
     var ending: String?
     var handshake: ServerHandshake
+    @exclusivity(unchecked)
     var encoder = PacketEncoder(version: .v3_1_1)
     /// Packets of the connection itself, acknowledgements above all; they go out before what the session has.
+    @exclusivity(unchecked)
     var output = ByteBuffer()
     /// Those that go out behind what the session has.
+    @exclusivity(unchecked)
     var outputBehindMessages = ByteBuffer()
+    @exclusivity(unchecked)
     var isFlushDue = false
 
     // From CONNECT on.
+    @exclusivity(unchecked)
     var session: Session?
     var identity = ClientIdentity(clientID: "", username: nil)
     var will: PendingWill?
     /// As CONNECT or DISCONNECT set it: seconds, nil for ever.
     var sessionExpiry: UInt32? = 0
+    @exclusivity(unchecked)
     var aliases: IncomingTopicAliases
+    @exclusivity(unchecked)
     var watch: KeepAliveWatch?
     var attempt: ConnectAttempt?
     var exchange: (any EnhancedAuthentication)?
@@ -47,25 +56,36 @@ final class ClientConnection: PacketReceiver, @unchecked Sendable {
     var authentication: Task<Void, Never>?
 
     // What waits.
+    @exclusivity(unchecked)
     var parked = ParkedPackets()
+    @exclusivity(unchecked)
     var isAuthenticating = false
+    @exclusivity(unchecked)
     var holds = 0
     /// Levels looked at for retained messages, and messages handed out, since the last flush.
     var retainedVisits = 0
     var isDraining = false
+    @exclusivity(unchecked)
     var pubacks: [UInt16] = []
     /// QoS 2 messages of this connection between PUBLISH and PUBREL.
     var openExactlyOnce: Set<UInt16> = []
     var isWatchingStall = false
+    @exclusivity(unchecked)
     private var bytesCounted: UInt64 = 0
     /// What is entered in the account of all clients for a packet that has not wholly arrived.
+    @exclusivity(unchecked)
     private var partialBytes = 0
+    @exclusivity(unchecked)
     private var lastReadAt = ContinuousClock.now
 
     // The topic published to last, and where it leads.
+    @exclusivity(unchecked)
     var lastTopic = ""
+    @exclusivity(unchecked)
     var lastRoute = Route.none
+    @exclusivity(unchecked)
     var lastGeneration: UInt64 = 0
+    @exclusivity(unchecked)
     var mayPublishLast = false
 
     private var timer: Scheduled<Void>?

@@ -94,7 +94,7 @@ final class RetainedNode: @unchecked Sendable {
         var waiting = [self]
         while let node = waiting.popLast() {
             waiting.append(contentsOf: node.children.values)
-            guard let message = node.message, let expiry = message.content.expiry else { continue }
+            guard let message = node.message, let expiry = message.expiry else { continue }
             if message.hasExpired(now: now) { found.append(message) } else { next = min(next ?? expiry, expiry) }
         }
         return next

@@ -35,8 +35,8 @@ final class RetainedStore: Sendable {
     /// - Returns: whether there was room.
     func store(_ message: Message) -> Bool {
         state.withLock { state in
-            let isRemoval = message.content.payload.readableBytes == 0
-            let path = RetainedPath(message.content.topic)
+            let isRemoval = message.isEmpty
+            let path = RetainedPath(message.topic)
             let (old, missing) = state.root.find(path)
             let count = state.count + (isRemoval ? 0 : 1) - (old == nil ? 0 : 1)
             let bytes = state.bytes + (isRemoval ? 0 : message.cost) - (old?.cost ?? 0)
@@ -46,7 +46,7 @@ final class RetainedStore: Sendable {
             let newLevels = state.root.set(isRemoval ? nil : message, at: path)
             state.count = count
             state.bytes = bytes + newLevels * Self.levelCost
-            if !isRemoval, let expiry = message.content.expiry {
+            if !isRemoval, let expiry = message.expiry {
                 state.nextExpiry = min(state.nextExpiry ?? expiry, expiry)
             }
             return true
@@ -78,7 +78,7 @@ final class RetainedStore: Sendable {
     }
 
     private static func remove(_ message: Message, _ state: inout State) {
-        let change = state.root.set(nil, at: RetainedPath(message.content.topic))
+        let change = state.root.set(nil, at: RetainedPath(message.topic))
         state.count -= 1
         state.bytes += change * levelCost - message.cost
     }

@@ -19,11 +19,19 @@ final class Route: Sendable {
 
     /// One session with all of its subscriptions that match: it gets one copy, at the highest QoS, with all identifiers
     /// (MQTT-3.3.4-2, -3, -4).
-    struct Target: Sendable {
+    ///
+    /// An object, so that each message counts one reference for it and not three.
+    final class Target: Sendable {
         let session: Session
         let grant: Grant
         /// What it gets of its own messages; nil for nothing. Differs from ``grant`` where No Local is set.
         let ownGrant: Grant?
+
+        init(session: Session, grant: Grant, ownGrant: Grant?) {
+            self.session = session
+            self.grant = grant
+            self.ownGrant = ownGrant
+        }
     }
 
     struct Grant: Sendable {

@@ -14,12 +14,12 @@ struct DeliveryQueue: Sendable {
     var count: Int { deliveries.count }
     var first: Delivery? { deliveries.first }
 
-    var topics: Set<UTF8Key> { Set(deliveries.map { UTF8Key($0.message.content.topic) }) }
+    var topics: Set<UTF8Key> { Set(deliveries.map { UTF8Key($0.message.topic) }) }
 
     mutating func append(_ delivery: Delivery) {
         bytes += delivery.message.cost
         deliveries.append(delivery)
-        if let expiry = delivery.message.content.expiry { nextExpiry = min(expiry, nextExpiry ?? expiry) }
+        if let expiry = delivery.message.expiry { nextExpiry = min(expiry, nextExpiry ?? expiry) }
     }
 
     mutating func removeFirst() { bytes -= deliveries.removeFirst().message.cost }
@@ -43,6 +43,6 @@ struct DeliveryQueue: Sendable {
         let now = NIODeadline.now()
         guard nextExpiry <= now else { return }
         _ = take { $0.message.hasExpired(now: now) }
-        self.nextExpiry = deliveries.lazy.compactMap(\.message.content.expiry).min()
+        self.nextExpiry = deliveries.lazy.compactMap(\.message.expiry).min()
     }
 }

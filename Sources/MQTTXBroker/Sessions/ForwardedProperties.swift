@@ -4,8 +4,8 @@ import NIOCore
 /// The PUBLISH properties that a server passes on unaltered (MQTT-3.3.2-4, -15, -16, -17, -18, -20).
 enum ForwardedProperties {
     static func encode(_ properties: Properties) -> ByteBuffer {
-        guard !properties.isEmpty else { return ByteBuffer() }
         if let section = section(properties) { return section }
+        guard !properties.isEmpty else { return ByteBuffer() }
         var buffer = ByteBufferAllocator().buffer(capacity: 256)
         if let format = properties.payloadFormatIndicator {
             buffer.writeMultipleIntegers(PropertyID.payloadFormatIndicator.rawValue, format)

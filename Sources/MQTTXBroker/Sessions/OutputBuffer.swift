@@ -33,20 +33,22 @@ struct OutputBuffer {
     /// Appends a message, with an alias where the client takes them.
     ///
     /// - Returns: false for a packet over the client's Maximum Packet Size, which counts as sent (MQTT-3.1.2-25).
-    mutating func write(_ writer: PublishWriter, _ content: borrowing MessageContent) -> Bool {
+    mutating func write(_ writer: PublishWriter, _ message: some MessageSource) -> Bool {
         useSpare()
-        guard version == .v5, aliases != nil, content.topic.utf8.count > 3 else {
-            return writer.write(content, version: version, limit: packetLimit, into: &bytes)
+        guard version == .v5, aliases != nil, message.topic.utf8.count > 3 else {
+            return writer.write(message, version: version, limit: packetLimit, into: &bytes)
         }
-        var writer = writer
-        let topic = content.topic
-        (writer.topicAlias, writer.sendsTopic) = aliases!.alias(for: topic)
-        if writer.write(content, version: version, limit: packetLimit, into: &bytes) { return true }
-        guard writer.topicAlias != nil, writer.sendsTopic else { return false }
+        let topic = message.topic
+        let (alias, sendsTopic) = aliases!.alias(for: topic)
+        if writer.write(
+            message, alias: alias, sendsTopic: sendsTopic, version: version, limit: packetLimit, into: &bytes)
+        {
+            return true
+        }
+        guard alias != nil, sendsTopic else { return false }
         // The client has not heard of that alias; three bytes fewer may fit.
         aliases?.forget(topic)
-        writer.topicAlias = nil
-        return writer.write(content, version: version, limit: packetLimit, into: &bytes)
+        return writer.write(message, version: version, limit: packetLimit, into: &bytes)
     }
 
     mutating func writePubrel(_ id: UInt16) { bytes.writeInteger(UInt32(0x6202_0000) | UInt32(id)) }

@@ -9,22 +9,24 @@ final class PendingWill: Sendable {
     /// In seconds.
     let delay: UInt32
     let topic: String
-    private let kept: MessageContent
+    private let kept: Message
     private let lifetime: UInt32?
     private let account: MemoryAccount
     private let cost: Int
 
     /// - Returns: nil if there is no room.
     init?(_ will: Will, account: MemoryAccount) {
-        let content = MessageContent(topic: will.topic, payload: will.payload, properties: will.properties).unpinned()
-        let cost = content.size + 320
+        let kept = Message(
+            MessageContent(topic: will.topic, payload: will.payload, properties: will.properties), qos: will.qos,
+            retain: will.retain)
+        let cost = kept.cost + 160
         guard account.take(cost) else { return nil }
         qos = will.qos
         retain = will.retain
         delay = will.properties.willDelayInterval ?? 0
         topic = will.topic
         lifetime = will.properties.messageExpiryInterval
-        kept = content
+        self.kept = kept
         self.account = account
         self.cost = cost
     }
@@ -33,7 +35,7 @@ final class PendingWill: Sendable {
 
     /// What is published; its lifetime begins now (section 3.1.3.2.4).
     var content: MessageContent {
-        var content = kept
+        var content = kept.content
         content.expiry = lifetime.map { .now() + .seconds(Int64($0)) }
         return content
     }

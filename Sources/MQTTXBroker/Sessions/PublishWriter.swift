@@ -8,54 +8,58 @@ struct PublishWriter {
     var dup = false
     var packetID: UInt16 = 0
     var identifiers: [UInt32] = []
-    var topicAlias: UInt16?
-    var sendsTopic = true
 
     /// Appends the packet, unless it is larger than `limit` bytes.
     ///
+    /// - Parameter sendsTopic: false where the alias is established.
     /// - Returns: whether it was written.
     func write(
-        _ content: borrowing MessageContent, version: ProtocolVersion, limit: Int, into buffer: inout ByteBuffer
+        _ message: some MessageSource, alias: UInt16? = nil, sendsTopic: Bool = true, version: ProtocolVersion,
+        limit: Int, into buffer: inout ByteBuffer
     ) -> Bool {
-        let remaining = content.remainingLifetime
-        let propertiesSize = version == .v5 ? propertiesSize(of: content, remaining) : 0
-        let topicSize = sendsTopic ? content.topic.utf8.count : 0
-        let payloadSize = content.payload.readableBytes
-        let size =
-            2 + topicSize + (qos == .atMostOnce ? 0 : 2)
-            + (version == .v5 ? Self.variableSize(propertiesSize) + propertiesSize : 0) + payloadSize
-        let packetSize = 1 + Self.variableSize(size) + size
-        guard packetSize <= limit, size <= 268_435_455 else { return false }
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: packetSize) { bytes in
-            var cursor = Cursor(bytes: bytes)
-            cursor.write(0x30 | (dup ? 8 : 0) | qos.rawValue << 1 | (retain ? 1 : 0))
-            cursor.writeVariable(size)
-            cursor.write(UInt16(truncatingIfNeeded: topicSize))
-            if sendsTopic { cursor.write(content.topic) }
-            if qos != .atMostOnce { cursor.write(packetID) }
-            if version == .v5 { writeProperties(of: content, propertiesSize, remaining, &cursor) }
-            cursor.write(content.payload)
-            return packetSize
+        let remaining = message.remainingLifetime
+        return message.withBytes { properties, payload in
+            let propertiesSize = version == .v5 ? size(of: properties, alias, remaining) : 0
+            let topicSize = sendsTopic ? message.topic.utf8.count : 0
+            let size =
+                2 + topicSize + (qos == .atMostOnce ? 0 : 2)
+                + (version == .v5 ? Self.variableSize(propertiesSize) + propertiesSize : 0) + payload.count
+            let packetSize = 1 + Self.variableSize(size) + size
+            guard packetSize <= limit, size <= 268_435_455 else { return false }
+            buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: packetSize) { bytes in
+                var cursor = Cursor(bytes: bytes)
+                cursor.write(0x30 | (dup ? 8 : 0) | qos.rawValue << 1 | (retain ? 1 : 0))
+                cursor.writeVariable(size)
+                cursor.write(UInt16(truncatingIfNeeded: topicSize))
+                if sendsTopic { cursor.write(message.topic) }
+                if qos != .atMostOnce { cursor.write(packetID) }
+                if version == .v5 { write(properties, propertiesSize, alias, remaining, &cursor) }
+                cursor.write(payload)
+                return packetSize
+            }
+            return true
         }
-        return true
     }
 
-    private func propertiesSize(of content: borrowing MessageContent, _ remaining: UInt32?) -> Int {
-        var size = content.properties.readableBytes
+    @inline(__always)
+    private func size(of properties: UnsafeRawBufferPointer, _ alias: UInt16?, _ remaining: UInt32?) -> Int {
+        var size = properties.count
         if remaining != nil { size += 5 }
-        if topicAlias != nil { size += 3 }
+        if alias != nil { size += 3 }
         for identifier in identifiers { size += 1 + Self.variableSize(Int(identifier)) }
         return size
     }
 
-    private func writeProperties(
-        of content: borrowing MessageContent, _ size: Int, _ remaining: UInt32?, _ cursor: inout Cursor
+    @inline(__always)
+    private func write(
+        _ properties: UnsafeRawBufferPointer, _ size: Int, _ alias: UInt16?, _ remaining: UInt32?,
+        _ cursor: inout Cursor
     ) {
         cursor.writeVariable(size)
         guard size > 0 else { return }
-        if let topicAlias {
+        if let alias {
             cursor.write(PropertyID.topicAlias.rawValue)
-            cursor.write(topicAlias)
+            cursor.write(alias)
         }
         if let remaining {
             cursor.write(PropertyID.messageExpiryInterval.rawValue)
@@ -65,7 +69,7 @@ struct PublishWriter {
             cursor.write(PropertyID.subscriptionIdentifier.rawValue)
             cursor.writeVariable(Int(identifier))
         }
-        cursor.write(content.properties)
+        cursor.write(properties)
     }
 
     @inline(__always)
@@ -101,9 +105,6 @@ struct PublishWriter {
             UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + source.count]).copyMemory(from: source)
             offset += source.count
         }
-
-        @inline(__always)
-        mutating func write(_ buffer: ByteBuffer) { buffer.withUnsafeReadableBytes { write($0) } }
 
         @inline(__always)
         mutating func write(_ string: String) {

@@ -92,7 +92,7 @@ struct SessionOutput {
                 // Never behind what is published meanwhile.
                 _ = pending.write(
                     PublishWriter(qos: .atMostOnce, retain: delivery.retain, identifiers: delivery.identifiers),
-                    delivery.message.content)
+                    delivery.message)
             }
         }
         fill()
@@ -167,7 +167,7 @@ struct SessionOutput {
     /// - Returns: how many there were.
     mutating func discardQueued(of topics: Set<UTF8Key>) -> Int {
         defer { settleAccount() }
-        return queue.take { topics.contains(UTF8Key($0.message.content.topic)) }.count
+        return queue.take { topics.contains(UTF8Key($0.message.topic)) }.count
     }
 
     private func hasRoom(for cost: Int) -> Bool {
@@ -190,7 +190,7 @@ struct SessionOutput {
         let id = flight.add(delivery)
         let writer = PublishWriter(
             qos: delivery.qos, retain: delivery.retain, packetID: id, identifiers: delivery.identifiers)
-        guard pending.write(writer, delivery.message.content) else {
+        guard pending.write(writer, delivery.message) else {
             _ = flight.complete(id, from: delivery.qos == .exactlyOnce ? .awaitingPubrec : .awaitingPuback)
             return false
         }
@@ -207,7 +207,7 @@ struct SessionOutput {
                 let writer = PublishWriter(
                     qos: delivery.qos, retain: delivery.retain, dup: true, packetID: id,
                     identifiers: delivery.identifiers)
-                if !pending.write(writer, delivery.message.content) {
+                if !pending.write(writer, delivery.message) {
                     _ = flight.complete(id, from: delivery.qos == .exactlyOnce ? .awaitingPubrec : .awaitingPuback)
                 }
             case .pubrel(let id):
@@ -225,7 +225,7 @@ struct SessionOutput {
             if delivery.qos == .atMostOnce {
                 _ = pending.write(
                     PublishWriter(qos: .atMostOnce, retain: delivery.retain, identifiers: delivery.identifiers),
-                    delivery.message.content)
+                    delivery.message)
             } else {
                 _ = send(delivery)
             }
