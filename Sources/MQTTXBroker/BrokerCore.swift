@@ -279,6 +279,7 @@ final class BrokerCore: Sendable {
     ) -> Int {
         var holds = 0
         for target in route.targets {
+            // Each grant from its place: a copy would count references.
             let isHeld: Bool?
             if publication.origin === target.session {
                 guard let own = target.ownGrant else { continue }
@@ -300,7 +301,7 @@ final class BrokerCore: Sendable {
     private func deliver(
         _ publication: inout Publication, to group: SharedGroup, on loop: BrokerLoop, publisher: ClientConnection?
     ) -> Bool {
-        let topic = publication.content.topic
+        let topic = publication.topic
         let isKept = publication.qos > .atMostOnce
         let holds = group.offer(
             isKept: isKept, mayRead: { config.authorizer?.mayReceive(topic, by: $0.identity) ?? true }
@@ -335,12 +336,12 @@ final class BrokerCore: Sendable {
     /// Publishes a will (MQTT-3.1.2-8). Nobody is held for it.
     func publish(_ will: PendingWill, from session: Session, on loop: BrokerLoop) {
         guard mayPublish(will.topic, by: session.identity) else { return }
-        publish(will.content, qos: will.qos, retain: will.retain, origin: session, on: loop)
+        var publication = Publication(will.content, qos: will.qos, retain: will.retain, origin: session)
+        publish(&publication, on: loop)
     }
 
-    func publish(_ content: MessageContent, qos: QoS, retain: Bool, origin: Session?, on loop: BrokerLoop) {
-        var publication = Publication(content, qos: qos, retain: retain, origin: origin)
-        if retain { _ = retained.store(publication.message()) }
-        _ = deliver(&publication, along: loop.route(for: content.topic, in: router), on: loop, publisher: nil)
+    func publish(_ publication: inout Publication, on loop: BrokerLoop) {
+        if publication.retain { _ = retained.store(publication.message()) }
+        _ = deliver(&publication, along: loop.route(for: publication.topic, in: router), on: loop, publisher: nil)
     }
 }

@@ -14,7 +14,7 @@ public struct MQTTMessage: Sendable {
 
     /// The topic it was published to.
     @inlinable public var topic: String { publish.topic }
-    /// The payload. It may share memory with other messages that came in the same read; copy it to keep it for long.
+    /// The payload. It may share memory with other messages that came in the same read; ``unshared()`` does not.
     @inlinable public var payload: ByteBuffer { publish.payload }
     /// The QoS it came with: the lower of publisher's and subscription's.
     @inlinable public var qos: QoS { publish.qos }
@@ -33,6 +33,9 @@ public struct MQTTMessage: Sendable {
         publish.payload.withUnsafeReadableBytes { String(validating: $0.bindMemory(to: UInt8.self), as: UTF8.self) }
     }
 
+    /// The memory, in bytes, that payload and properties lie in.
+    var capacity: Int { max(publish.payload.storageCapacity, publish.properties.sharedCapacity) }
+
     /// Acknowledges the message where ``AcknowledgementMode/manual`` was chosen; does nothing otherwise, at QoS 0 and
     /// when called again.
     ///
@@ -41,11 +44,12 @@ public struct MQTTMessage: Sendable {
         acknowledger?.acknowledge(reasonCode)
     }
 
-    /// The same message with a payload and properties that share no memory.
-    func unshared() -> MQTTMessage {
+    /// The same message with a payload and properties in memory of their own, for messages that are kept for long: those of
+    /// one read share memory, all of which is kept as long as one of them is.
+    public func unshared() -> MQTTMessage {
         var publish = publish
         publish.payload = ByteBuffer(bytes: publish.payload.readableBytesView)
-        publish.properties = publish.properties.unpinned()
+        publish.properties = publish.properties.unshared()
         return MQTTMessage(publish, acknowledger: acknowledger)
     }
 }

@@ -16,11 +16,9 @@ extension ByteWriter {
         string(.contentType, storage.fields.contentType)
         string(.responseTopic, storage.fields.responseTopic)
         binary(.correlationData, storage.fields.correlationData)
-        if !storage.fields.subscriptionIdentifiers.isEmpty {
-            for identifier in storage.fields.subscriptionIdentifiers.array {
-                write(PropertyID.subscriptionIdentifier.rawValue)
-                writeVariableByteInteger(Int(identifier))
-            }
+        storage.fields.subscriptionIdentifiers.forEach { identifier in
+            write(PropertyID.subscriptionIdentifier.rawValue)
+            writeVariableByteInteger(Int(identifier))
         }
         if !ignoringTopicAlias { number(.topicAlias, storage.fields.topicAlias) }
         if let encoded = storage.fields.userProperties.encoded {

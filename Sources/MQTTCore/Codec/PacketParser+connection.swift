@@ -14,14 +14,14 @@ extension PacketParser {
         connect.cleanStart = flags.contains(.cleanStart)
         connect.keepAlive = try cursor.readUInt16("keep alive")
         if version == .v5 {
-            connect.properties = try cursor.readProperties(.connect, slicing: buffer).unpinned()
+            connect.properties = try cursor.readProperties(.connect, slicing: buffer).unshared()
             try checkAuthentication(connect.properties)
         }
         connect.clientID = try cursor.readString("client identifier")
         if flags.contains(.will) { connect.will = try parseWill(flags, version, &cursor, slicing: buffer) }
         if flags.contains(.username) { connect.username = try cursor.readString("user name") }
         if flags.contains(.password) {
-            connect.password = try cursor.readBinary("password", slicing: buffer).unpinned()
+            connect.password = try cursor.readBinary("password", slicing: buffer).unshared()
         }
         return connect
     }
@@ -50,12 +50,14 @@ extension PacketParser {
     ) throws(MQTTXError) -> Will {
         var properties = Properties()
         if version == .v5 {
-            properties = try cursor.readProperties(.will, slicing: buffer).unpinned()
-            try checkResponseTopic(properties)
+            let read = try cursor.readProperties(.will, slicing: buffer) { (bytes) throws(MQTTXError) in
+                try topics.responseTopic(bytes, mustBeName: true)
+            }
+            properties = read.unshared()
         }
         let topic = try cursor.readString("will topic")
         try TopicName.validate(topic)
-        let payload = try cursor.readBinary("will payload", slicing: buffer).unpinned()
+        let payload = try cursor.readBinary("will payload", slicing: buffer).unshared()
         return Will(
             topic: topic, payload: payload, qos: flags.willQoS ?? .atMostOnce, retain: flags.contains(.willRetain),
             properties: properties)
@@ -79,7 +81,7 @@ extension PacketParser {
                     .connectionFailed, "the CONNACK has the form of MQTT 3.1.1", reasonCode: .malformedPacket)
             }
             connack.reasonCode = try cursor.readReasonCode(of: .connack)
-            connack.properties = try cursor.readProperties(.connack, slicing: buffer).unpinned()
+            connack.properties = try cursor.readProperties(.connack, slicing: buffer).unshared()
             try checkAuthentication(connack.properties)
         } else {
             let byte = try cursor.readUInt8("return code")
@@ -111,7 +113,7 @@ extension PacketParser {
         var auth = Auth()
         if !cursor.isAtEnd {
             auth.reasonCode = try cursor.readReasonCode(of: .auth)
-            auth.properties = try cursor.readProperties(.auth, slicing: buffer).unpinned()
+            auth.properties = try cursor.readProperties(.auth, slicing: buffer).unshared()
             guard auth.properties.authenticationMethod != nil else {
                 throw .protocolError("AUTH has no authentication method")
             }
@@ -146,15 +148,5 @@ struct ConnectFlags: OptionSet {
         guard version == .v5 || contains(.username) || !contains(.password) else {
             throw .malformed("CONNECT has a password without a user name")
         }
-    }
-}
-
-extension ByteBuffer {
-    /// A copy that does not hold on to the read buffer, for what is kept as long as the connection.
-    fileprivate func unpinned() -> ByteBuffer {
-        var copy = ByteBuffer()
-        copy.reserveCapacity(readableBytes)
-        copy.writeImmutableBuffer(self)
-        return copy
     }
 }

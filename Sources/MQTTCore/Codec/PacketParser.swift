@@ -5,7 +5,7 @@ struct PacketParser: Sendable {
     let role: Receiver
     var version: ProtocolVersion?
     var requestedProtocolLevel: UInt8?
-    private var topics = TopicCache()
+    var topics = TopicCache()
     private var propertyCache = PropertyCache()
 
     init(role: Receiver, version: ProtocolVersion?) {
@@ -174,11 +174,13 @@ extension PacketParser {
         let start = cursor.offset
         // Those who ask name the same few topics again and again. A client does not close its connection because a broker
         // passed on what it should have refused.
-        let mayBeAny = role == .client
+        let mustBeName = role == .server
         var properties = try cursor.readProperties(.publish, slicing: buffer) { (bytes) throws(MQTTXError) in
-            try topics.responseTopic(bytes, mayBeAny: mayBeAny)
+            try topics.responseTopic(bytes, mustBeName: mustBeName)
         }
-        try checkPublish(properties)
+        guard role == .client || !properties.hasSubscriptionIdentifiers else {
+            throw .protocolError("a client's PUBLISH has a subscription identifier")
+        }
         if role == .server { properties.section = section(start..<cursor.offset, of: buffer) }
         propertyCache.insert(properties, UnsafeRawBufferPointer(rebasing: cursor.bytes[start..<cursor.offset]))
         return properties
@@ -189,20 +191,6 @@ extension PacketParser {
         var section = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count)
         while let byte = section?.readInteger(as: UInt8.self), byte >= 0x80 {}
         return section
-    }
-
-    private func checkPublish(_ properties: Properties) throws(MQTTXError) {
-        guard role == .client || !properties.hasSubscriptionIdentifiers else {
-            throw .protocolError("a client's PUBLISH has a subscription identifier")
-        }
-    }
-
-    func checkResponseTopic(_ properties: Properties) throws(MQTTXError) {
-        guard let topic = properties.responseTopic else { return }
-        guard !topic.isEmpty else { throw .protocolError("response topic is empty") }
-        guard !topic.withBytes({ TopicName.hasWildcard($0) }) else {
-            throw .protocolError("response topic '\(topic)' contains a wildcard")
-        }
     }
 
     private func checkEmptyTopic(_ properties: Properties) throws(MQTTXError) {

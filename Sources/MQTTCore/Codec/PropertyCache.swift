@@ -26,15 +26,11 @@ struct PropertyCache {
         return slots[index].properties
     }
 
-    /// Remembers properties by their length and bytes, unless they are long or hold on to a read buffer.
+    /// Remembers properties by their length and bytes, in memory of their own, unless they are long or hardly come again.
     mutating func insert(_ properties: Properties, _ bytes: UnsafeRawBufferPointer) {
         guard bytes.count <= Self.longestCached, !properties.hasCorrelationData else { return }
-        let section = properties.section.map { ByteBuffer(bytes: $0.readableBytesView) }
-        var properties = properties.unpinned()
-        // Not shared with anyone yet.
-        if let section { properties.section = section }
         if slots.isEmpty { slots = Array(repeating: Slot(bytes: [], properties: .init()), count: Self.slotCount) }
         let index = Int(truncatingIfNeeded: bytes.quickHash()) & (Self.slotCount - 1)
-        slots[index] = Slot(bytes: Array(bytes), properties: properties)
+        slots[index] = Slot(bytes: Array(bytes), properties: properties.unshared())
     }
 }

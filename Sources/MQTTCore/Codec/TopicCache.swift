@@ -21,13 +21,13 @@ struct TopicCache {
 
     /// The response topic in these bytes.
     ///
-    /// - Parameter mayBeAny: whether a string is taken that is no topic name: those are not kept.
+    /// - Parameter mustBeName: whether a string is refused that is no topic name. They are never kept.
     mutating func responseTopic(
-        _ bytes: UnsafeRawBufferPointer, mayBeAny: Bool
+        _ bytes: UnsafeRawBufferPointer, mustBeName: Bool
     ) throws(MQTTXError) -> String {
         if bytes.isEmpty || TopicName.hasWildcard(bytes) {
             let topic = try String(mqtt: bytes, "response topic")
-            if mayBeAny { return topic }
+            if !mustBeName { return topic }
             throw .protocolError(
                 topic.isEmpty ? "response topic is empty" : "response topic '\(topic)' contains a wildcard")
         }

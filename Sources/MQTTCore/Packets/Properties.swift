@@ -18,7 +18,7 @@ public struct Properties: Sendable {
         let storage = Storage()
         storage.fields.responseTopic = responseTopic
         storage.fields.correlationData = correlationData
-        if !userProperties.isEmpty { storage.fields.userProperties = UserProperties(userProperties) }
+        storage.fields.userProperties = UserProperties(userProperties)
         self.storage = storage
     }
 
@@ -74,8 +74,8 @@ public struct Properties: Sendable {
         var isEmpty: Bool { fields.topicAlias == nil && hasOnlyTopicAlias }
 
         /// Whether something refers to the buffer that it was read from.
-        var isPinned: Bool {
-            fields.correlationData != nil || fields.userProperties.encoded != nil
+        var isShared: Bool {
+            fields.correlationData != nil || fields.userProperties.encoded != nil || section != nil
                 || fields.control?.values.authenticationData != nil
         }
 
@@ -207,6 +207,12 @@ extension Properties {
     public var correlationData: ByteBuffer? {
         get { storage?.fields.correlationData }
         set { if newValue != nil || storage != nil { fields.correlationData = newValue } }
+    }
+
+    /// The memory, in bytes, that correlation data and user properties lie in together with other things.
+    package var sharedCapacity: Int {
+        guard let fields = storage?.fields else { return 0 }
+        return max(fields.correlationData?.storageCapacity ?? 0, fields.userProperties.encoded?.storageCapacity ?? 0)
     }
 
     /// Asks without a copy.
@@ -378,13 +384,15 @@ extension Properties {
         storage?.fields.userProperties.first(name)
     }
 
-    /// The same in memory of their own, so that they do not keep a large read buffer alive.
-    package func unpinned() -> Properties {
-        guard let storage, storage.isPinned else { return self }
+    /// The same in memory of their own. Properties of a message that came share memory with other messages of the same read,
+    /// all of which is kept as long as they are.
+    public func unshared() -> Properties {
+        guard let storage, storage.isShared else { return self }
         var copy = self
-        copy.correlationData = correlationData.map { ByteBuffer(bytes: $0.readableBytesView) }
-        copy.authenticationData = authenticationData.map { ByteBuffer(bytes: $0.readableBytesView) }
-        copy.fields.userProperties = storage.fields.userProperties.unpinned()
+        copy.correlationData = storage.fields.correlationData?.unshared()
+        copy.authenticationData = authenticationData?.unshared()
+        copy.fields.userProperties = storage.fields.userProperties.unshared()
+        copy.section = storage.section?.unshared()
         return copy
     }
 }

@@ -21,7 +21,7 @@ struct SubscriptionIdentifiers: Equatable, Sendable {
     }
 
     @inline(__always)
-    func forEach(_ body: (UInt32) throws(MQTTXError) -> Void) throws(MQTTXError) {
+    func forEach<Failure>(_ body: (UInt32) throws(Failure) -> Void) throws(Failure) {
         if first != 0 { try body(first) }
         for other in others { try body(other) }
     }

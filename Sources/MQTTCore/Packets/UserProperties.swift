@@ -20,13 +20,13 @@ struct UserProperties: Sendable {
     }
 
     var array: [UserProperty] {
-        guard case .encoded = form else {
-            guard case .values(let values) = form else { return [] }
+        switch form {
+        case .values(let values): return values
+        case .encoded:
+            var values: [UserProperty] = []
+            forEach { values.append(UserProperty(String(checked: $0), String(checked: $1))) }
             return values
         }
-        var values: [UserProperty] = []
-        forEach { values.append(UserProperty(String(checked: $0), String(checked: $1))) }
-        return values
     }
 
     /// As they are in a packet, if they came in one.
@@ -92,10 +92,10 @@ struct UserProperties: Sendable {
     }
 
     /// In memory of its own.
-    func unpinned() -> UserProperties {
+    func unshared() -> UserProperties {
         guard case .encoded(let bytes) = form else { return self }
         var copy = self
-        copy.form = .encoded(ByteBuffer(bytes: bytes.readableBytesView))
+        copy.form = .encoded(bytes.unshared())
         return copy
     }
 }
@@ -104,7 +104,10 @@ extension UserProperties: Equatable {
     static func == (lhs: Self, rhs: Self) -> Bool {
         switch (lhs.form, rhs.form) {
         case (.encoded(let left), .encoded(let right)): left == right
-        default: lhs.array == rhs.array
+        default:
+            lhs.array.elementsEqual(rhs.array) {
+                $0.name.hasSameBytes(as: $1.name) && $0.value.hasSameBytes(as: $1.value)
+            }
         }
     }
 }
@@ -132,6 +135,11 @@ private struct EncodedUserProperty {
         guard start + 2 + length <= bytes.count else { return nil }
         return start + 2..<start + 2 + length
     }
+}
+
+extension ByteBuffer {
+    /// A copy that does not hold on to the read buffer.
+    func unshared() -> ByteBuffer { ByteBuffer(bytes: readableBytesView) }
 }
 
 extension String {

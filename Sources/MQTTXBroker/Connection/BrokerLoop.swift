@@ -2,7 +2,7 @@ import NIOCore
 
 /// What belongs to one event loop: its routes, and who is to be told to write at the end of the present turn.
 ///
-/// All members belong to the event loop, hence unchecked.
+/// All members belong to the event loop, hence unchecked, for exclusive access as well: nothing calls out while one is changed.
 final class BrokerLoop: @unchecked Sendable {
     let eventLoop: any EventLoop
     let index: Int

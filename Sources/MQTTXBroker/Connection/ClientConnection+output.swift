@@ -8,22 +8,27 @@ import Synchronization
 extension ClientConnection {
     /// Takes a packet for the next write. One that the client can't take is left out (MQTT-3.1.2-24).
     func send(_ packet: Packet) {
-        encode(packet, into: &output)
+        logUnsent(encode(packet, into: &output))
         wake()
     }
 
     /// Takes an answer that follows the messages that are on their way: after it, the client knows that it has them all.
     func sendBehindMessages(_ packet: Packet) {
-        encode(packet, into: &outputBehindMessages)
+        logUnsent(encode(packet, into: &outputBehindMessages))
         wake()
     }
 
-    private func encode(_ packet: Packet, into buffer: inout ByteBuffer) {
+    private func encode(_ packet: Packet, into buffer: inout ByteBuffer) -> MQTTXError? {
         do throws(MQTTXError) {
             try encoder.encode(packet, into: &buffer)
+            return nil
         } catch {
-            log("packet not sent", error.message)
+            return error
         }
+    }
+
+    private func logUnsent(_ error: MQTTXError?) {
+        if let error { log("packet not sent", error.message) }
     }
 
     @inline(__always)

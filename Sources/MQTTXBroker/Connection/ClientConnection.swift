@@ -8,7 +8,8 @@ import Synchronization
 /// One client's connection: takes its packets from the transport, and writes what its session has for it.
 ///
 /// Members belong to the connection's event loop, hence unchecked, but for ``flush()`` and ``release()``, which others
-/// call on that loop.
+/// call on that loop. Those that are used for every message are unchecked for exclusive access as well: nothing that is called
+/// while one is being changed comes back here.
 final class ClientConnection: PacketReceiver, @unchecked Sendable {
     enum Stage {
         case handshake, connected, closing, closed

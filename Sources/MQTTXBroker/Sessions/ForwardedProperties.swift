@@ -17,9 +17,12 @@ enum ForwardedProperties {
                 PropertyID.correlationData.rawValue, UInt16(truncatingIfNeeded: data.readableBytes))
             buffer.writeBuffer(&data)
         }
-        for property in properties.userProperties {
-            write(.userProperty, property.name, into: &buffer)
-            write(property.value, into: &buffer)
+        properties.forEachUserProperty { name, value in
+            buffer.writeInteger(PropertyID.userProperty.rawValue)
+            for text in [name, value] {
+                buffer.writeInteger(UInt16(truncatingIfNeeded: text.count))
+                buffer.writeBytes(text)
+            }
         }
         return buffer
     }

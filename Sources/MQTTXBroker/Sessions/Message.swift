@@ -23,7 +23,7 @@ extension MessageSource {
     }
 }
 
-/// A message as it came, in the memory that it was read into.
+/// A message as it came, mostly in the memory that it was read into.
 struct MessageContent: MessageSource, Sendable {
     let topic: String
     let payload: ByteBuffer
@@ -101,9 +101,11 @@ final class Message: MessageSource, @unchecked Sendable {
     func withBytes<Result>(_ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Result) -> Result {
         switch memory {
         case .own(let bytes, let propertiesSize):
-            body(
-                UnsafeRawBufferPointer(rebasing: bytes[..<propertiesSize]),
-                UnsafeRawBufferPointer(rebasing: bytes[propertiesSize...]))
+            withExtendedLifetime(self) {
+                body(
+                    UnsafeRawBufferPointer(rebasing: bytes[..<propertiesSize]),
+                    UnsafeRawBufferPointer(rebasing: bytes[propertiesSize...]))
+            }
         case .shared(let properties, let payload):
             properties.withUnsafeReadableBytes { properties in
                 payload.withUnsafeReadableBytes { body(properties, $0) }
@@ -114,7 +116,7 @@ final class Message: MessageSource, @unchecked Sendable {
     /// Whether there is no payload: at a retained topic that takes away what is there.
     var isEmpty: Bool { withBytes { $1.isEmpty } }
 
-    /// What it was made of.
+    /// A copy of what it was made of.
     var content: MessageContent {
         withBytes {
             MessageContent(

@@ -4,11 +4,8 @@ import NIOCore
 /// A will for as long as it may have to be published: while its client is connected, and for its delay after that. Until
 /// it is let go of it counts against the memory of all wills.
 final class PendingWill: Sendable {
-    let qos: QoS
-    let retain: Bool
     /// In seconds.
     let delay: UInt32
-    let topic: String
     private let kept: Message
     private let lifetime: UInt32?
     private let account: MemoryAccount
@@ -21,15 +18,16 @@ final class PendingWill: Sendable {
             retain: will.retain)
         let cost = kept.cost + 160
         guard account.take(cost) else { return nil }
-        qos = will.qos
-        retain = will.retain
         delay = will.properties.willDelayInterval ?? 0
-        topic = will.topic
         lifetime = will.properties.messageExpiryInterval
         self.kept = kept
         self.account = account
         self.cost = cost
     }
+
+    var topic: String { kept.topic }
+    var qos: QoS { kept.qos }
+    var retain: Bool { kept.retain }
 
     deinit { account.add(-cost) }
 

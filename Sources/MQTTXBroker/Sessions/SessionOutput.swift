@@ -62,7 +62,7 @@ struct SessionOutput {
         if qos == .atMostOnce {
             if pending.count >= limits.highWaterBytes && (holding.isStalled || isOverflowing) { return .refused }
             let writer = PublishWriter(qos: qos, retain: retain, identifiers: identifiers)
-            guard pending.write(writer, publication.content) else { return .refused }
+            guard publication.write(writer, to: &pending) else { return .refused }
         } else {
             let delivery = Delivery(
                 message: publication.message(), qos: qos, retain: retain, identifiers: identifiers, group: group)

@@ -59,7 +59,8 @@ extension BrokerCore {
     /// Publishes what has changed.
     func publishSystemTopics(on loop: BrokerLoop) {
         for message in systemMessages() {
-            publish(message.content, qos: .atMostOnce, retain: true, origin: nil, on: loop)
+            var publication = Publication(message)
+            publish(&publication, on: loop)
         }
     }
 

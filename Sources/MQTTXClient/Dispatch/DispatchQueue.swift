@@ -22,10 +22,34 @@ package final class DispatchQueue: Sendable {
         let length: Int
         var handled = 0
         var failures = 0
+    }
 
-        /// Whether to look how long acknowledgements have waited. The clock is a twentieth of a message: where handlers have
-        /// been quick for several turns, it is looked at after some of them.
-        var isLookDue: Bool { length < longestTurn || handled % quickHandlersALook == 0 }
+    /// When to tell of acknowledgements that wait for more of their turn. The clock is a twentieth of a message: where the
+    /// last handlers were quick, so many more are trusted to be so.
+    private struct Telling {
+        private static let trusted = 8
+        private static let quick = Duration.microseconds(50)
+
+        private var lastTold: ContinuousClock.Instant
+        private var lastLook: ContinuousClock.Instant
+        private var nextLook = 1
+
+        init(at start: ContinuousClock.Instant) {
+            lastTold = start
+            lastLook = start
+        }
+
+        /// Whether they have waited for long, now that so many messages of the turn have been handled.
+        @inline(__always)
+        mutating func isDue(after handled: Int) -> Bool {
+            guard handled >= nextLook else { return false }
+            let now = ContinuousClock.now
+            nextLook = handled + (lastLook.duration(to: now) < Self.quick ? Self.trusted : 1)
+            lastLook = now
+            guard lastTold.duration(to: now) > patience else { return false }
+            lastTold = now
+            return true
+        }
     }
 
     /// What a worker finds.
@@ -44,10 +68,9 @@ package final class DispatchQueue: Sendable {
     }
 
     private static let longestTurn = 256
-    private static let quickHandlersALook = 8
     private static let quick = Duration.microseconds(500)
     private static let slow = Duration.milliseconds(5)
-    /// How long acknowledgements wait for more of the same turn.
+    /// How long acknowledgements wait for more of the same turn, but for a few handlers that become slow.
     private static let patience = Duration.microseconds(200)
     /// How many empty batches are kept.
     private static let largeSpares = 16
@@ -148,7 +171,7 @@ package final class DispatchQueue: Sendable {
                 start = clock.now
                 continue
             }
-            var lastTold = start
+            var telling = Telling(at: start)
             let handlers = turn.batch.handlers
             // Apart, and bound once: a lone handler costs no retain a message.
             if let (handler, body) = Self.lone(handlers) {
@@ -157,11 +180,11 @@ package final class DispatchQueue: Sendable {
                     if !handler.isCancelled {
                         do { try await Self.run(body, message) } catch { failures = failed(error, message) }
                     }
-                    handled(failures, in: &turn, &earned, &lastTold)
+                    handled(failures, in: &turn, &earned, &telling)
                 }
             } else {
                 while turn.handled < turn.length, let message = turn.batch.take() {
-                    handled(await handle(message, by: handlers), in: &turn, &earned, &lastTold)
+                    handled(await handle(message, by: handlers), in: &turn, &earned, &telling)
                 }
             }
             tell(&earned)
@@ -189,21 +212,16 @@ package final class DispatchQueue: Sendable {
         return (handlers[0], body)
     }
 
-    /// A message has been handled; its acknowledgement goes with those of others, unless they have waited for long.
+    /// A message has been handled; its acknowledgement goes with those of others, unless they have waited for long already.
     @inline(__always)
     private func handled(
-        _ failures: Int, in turn: inout Turn, _ earned: inout [Earned], _ lastTold: inout ContinuousClock.Instant
+        _ failures: Int, in turn: inout Turn, _ earned: inout [Earned], _ telling: inout Telling
     ) {
         turn.handled += 1
         turn.failures += failures
         guard let ticket = turn.batch.ticket else { return }
         earned.append((ticket, failures == 0 ? .success : .unspecifiedError))
-        guard turn.isLookDue else { return }
-        let now = ContinuousClock.now
-        if lastTold.duration(to: now) > Self.patience {
-            lastTold = now
-            tell(&earned)
-        }
+        if telling.isDue(after: turn.handled) { tell(&earned) }
     }
 
     private func tell(_ earned: inout [Earned]) {

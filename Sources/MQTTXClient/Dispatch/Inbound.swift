@@ -181,7 +181,7 @@ package final class Inbound {
             pinnedRead = connection.bytesRead
             pin = ReadPin(bytes: connection.readCapacity, account: bounds.pinned)
         }
-        let pin = isApart ? ReadPin(bytes: message.publish.payload.storageCapacity, account: bounds.pinned) : pin
+        let pin = isApart ? ReadPin(bytes: message.capacity, account: bounds.pinned) : pin
         let batch: Batch
         if let open = lane.incoming, open.takes(owed: ticket, chosen: chosen, pin: pin) {
             batch = open

@@ -11,6 +11,7 @@ struct ByteSink: ~Copyable {
     private var count = 0
 
     init(capacity: Int) {
+        // With an alignment of its own the memory would come by a slower way.
         memory = .allocate(byteCount: capacity, alignment: 1)
         self.capacity = capacity
     }

@@ -47,11 +47,16 @@ enum PropertyForm {
     /// read as such, any other is text.
     static func addExtensions(in properties: Properties, to extensions: inout JSONObject) {
         properties.forEachUserProperty { name, value in
-            guard name.count >= 2, name[0] == UInt8(ascii: "x"), name[1] == UInt8(ascii: "-") else { return }
+            guard isExtension(name) else { return }
             let name = String(decoding: name.dropFirst(extensionPrefix.utf8.count), as: UTF8.self)
             let text = String(decoding: value, as: UTF8.self)
             extensions[name] = (try? JSONValue(jsonText: text)) ?? .string(text)
         }
+    }
+
+    /// Whether a name begins with ``extensionPrefix``: asked of all properties of all messages, so byte by byte.
+    private static func isExtension(_ name: UnsafeRawBufferPointer) -> Bool {
+        name.count >= 2 && name[0] == UInt8(ascii: "x") && name[1] == UInt8(ascii: "-")
     }
 
     /// Extensions as JSON text, so that `"5"` and `5` stay apart. The envelope, where there is one, has them already.

@@ -85,12 +85,12 @@ struct UserPropertyTests {
     }
 
     @Test("In memory of their own they are the same")
-    func unpinned() throws {
+    func unshared() throws {
         let data: [UInt8] = [0x09, 0, 2, 7, 8]
         let properties = try Self.publish(Self.property("a", "1") + data + Self.property("b", "2"))
-        #expect(properties.unpinned() == properties)
-        #expect(properties.unpinned().correlationData == ByteBuffer(bytes: [7, 8]))
-        #expect(Properties().unpinned().isEmpty)
+        #expect(properties.unshared() == properties)
+        #expect(properties.unshared().correlationData == ByteBuffer(bytes: [7, 8]))
+        #expect(Properties().unshared().isEmpty)
     }
 
     @Test("Those of an acknowledgement, which programs keep, hold no read buffer")
@@ -99,7 +99,7 @@ struct UserPropertyTests {
         let bytes = ByteBuffer(bytes: [0x40, UInt8(4 + property.count), 0, 1, 0, UInt8(property.count)] + property)
         guard case .puback(let puback)? = try decoded([bytes], .client, .v5).first else { throw Unexpected() }
         #expect(puback.properties.userProperties == [UserProperty("a", "1")])
-        #expect(puback.properties.storage?.isPinned == false)
+        #expect(puback.properties.storage?.isShared == false)
     }
 
     @Test("Ten thousand, each apart from the next, take time in proportion")
