@@ -48,7 +48,7 @@ public struct MQTTMessage: Sendable {
     /// one read share memory, all of which is kept as long as one of them is.
     public func unshared() -> MQTTMessage {
         var publish = publish
-        publish.payload = ByteBuffer(bytes: publish.payload.readableBytesView)
+        publish.payload = publish.payload.unshared()
         publish.properties = publish.properties.unshared()
         return MQTTMessage(publish, acknowledger: acknowledger)
     }

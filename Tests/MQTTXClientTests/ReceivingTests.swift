@@ -34,6 +34,22 @@ struct ReceivingTests {
         }
     }
 
+    @Test("A message counts with all the memory that it lies in, and a copy lets go of it")
+    func memory() {
+        var read = ByteBuffer(repeating: 7, count: 10_000)
+        func unshared() -> MQTTMessage {
+            let properties = Properties.with { $0.correlationData = read.getSlice(at: 9_000, length: 3) }
+            let publish = Publish(topic: "a", payload: ByteBuffer(), qos: .atLeastOnce, properties: properties)
+            let message = MQTTMessage(publish)
+            #expect(message.capacity == read.storageCapacity)
+            return message.unshared()
+        }
+        let copy = unshared()
+        #expect(copy.capacity < 1000)
+        #expect(copy.topic == "a" && copy.properties.correlationData == ByteBuffer(bytes: [7, 7, 7]))
+        #expect(read.modifyIfUniquelyOwned { $0.clear() } != nil)
+    }
+
     @Test("Handlers that were quick and become slow hold back only few of the acknowledgements that were earned before")
     func acknowledgementsOfTheSlow() async throws {
         try await ScriptedBroker.run { broker, connections in

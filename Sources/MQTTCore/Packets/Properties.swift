@@ -164,20 +164,6 @@ extension Properties: Equatable {
     }
 }
 
-/// A name and a value, chosen by the application; names may repeat and keep their order (section 2.2.2.2).
-public struct UserProperty: Sendable, Hashable {
-    /// At most 65,535 bytes of UTF-8.
-    public var name: String
-    /// At most 65,535 bytes of UTF-8.
-    public var value: String
-
-    /// A name and its value.
-    public init(_ name: String, _ value: String) {
-        self.name = name
-        self.value = value
-    }
-}
-
 extension Properties {
     /// 0 for bytes, 1 for UTF-8 text (PUBLISH, will).
     public var payloadFormatIndicator: UInt8? {

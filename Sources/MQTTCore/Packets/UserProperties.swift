@@ -1,5 +1,19 @@
 internal import NIOCore
 
+/// A name and a value, chosen by the application; names may repeat and keep their order (section 2.2.2.2).
+public struct UserProperty: Sendable, Hashable {
+    /// At most 65,535 bytes of UTF-8.
+    public var name: String
+    /// At most 65,535 bytes of UTF-8.
+    public var value: String
+
+    /// A name and its value.
+    public init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
 /// User properties: as they were set, or as they came, of which no strings are made before somebody asks for them.
 struct UserProperties: Sendable {
     private enum Form {
@@ -81,14 +95,16 @@ struct UserProperties: Sendable {
 
     /// Adds properties as they are in a packet, which have been checked.
     mutating func append(encoded bytes: ByteBuffer) {
-        guard case .encoded(var present) = form else {
-            guard isEmpty else { preconditionFailure("a packet's properties are all of one form") }
+        switch form {
+        case .values(let values):
+            // A packet's are all of one form.
             form = .encoded(bytes)
-            return
+            if !values.isEmpty { form = .values(values + array) }
+        case .encoded(var present):
+            form = .values([])
+            present.writeImmutableBuffer(bytes)
+            form = .encoded(present)
         }
-        form = .values([])
-        present.writeImmutableBuffer(bytes)
-        form = .encoded(present)
     }
 
     /// In memory of its own.
@@ -135,11 +151,6 @@ private struct EncodedUserProperty {
         guard start + 2 + length <= bytes.count else { return nil }
         return start + 2..<start + 2 + length
     }
-}
-
-extension ByteBuffer {
-    /// A copy that does not hold on to the read buffer.
-    func unshared() -> ByteBuffer { ByteBuffer(bytes: readableBytesView) }
 }
 
 extension String {

@@ -93,6 +93,30 @@ struct UserPropertyTests {
         #expect(Properties().unshared().isEmpty)
     }
 
+    @Test("In memory of their own they let go of what they were read into")
+    func memory() throws {
+        let property = Self.property("a", "1") + [0x09, 0, 1, 7]
+        var bytes = ByteBuffer(bytes: [0x30, UInt8(4 + property.count), 0, 1, UInt8(ascii: "t"), UInt8(property.count)])
+        bytes.writeBytes(property)
+        let size = bytes.storageCapacity
+        func unshared() throws -> Properties {
+            guard case .publish(let publish)? = try decoded([bytes], .client, .v5).first else { throw Unexpected() }
+            #expect(publish.properties.sharedCapacity == size)
+            return publish.properties.unshared()
+        }
+        let properties = try unshared()
+        #expect(bytes.modifyIfUniquelyOwned { $0.clear() } != nil)
+        #expect(properties.userProperties == [UserProperty("a", "1")])
+        #expect(properties.correlationData == ByteBuffer(bytes: [7]))
+    }
+
+    @Test("Those that came may follow those that were set")
+    func mixed() {
+        var properties = UserProperties([UserProperty("a", "1")])
+        properties.append(encoded: ByteBuffer(bytes: Self.property("b", "2") + Self.property("c", "3")))
+        #expect(properties.array == [UserProperty("a", "1"), UserProperty("b", "2"), UserProperty("c", "3")])
+    }
+
     @Test("Those of an acknowledgement, which programs keep, hold no read buffer")
     func acknowledgements() throws {
         let property = Self.property("a", "1")
