@@ -99,6 +99,52 @@ struct TransportTests {
         }
     }
 
+    @Test("packets come whole wherever reads break off, with small ones, with large ones, and while all are held")
+    func brokenReads() async throws {
+        var random = SeededGenerator.announced("broken reads")
+        try await TestListener.with(.loopback()) { listener in
+            let client = try await dial(DialTarget(endpoint: listener.endpoint))
+            let server = try #require(await listener.accept())
+            var held: [(size: Int, payload: ByteBuffer)] = []
+            for round in 0..<40 {
+                // Of one kind for a while, and mixed.
+                let kinds = [0...40, 100...3_000, 10_000...70_000, 100_000...300_000]
+                let sizes = (0..<12).map { _ in
+                    Int.random(
+                        in: round % 8 < 4 ? kinds[round / 10] : kinds.randomElement(using: &random) ?? 0...0,
+                        using: &random)
+                }
+                var bytes = ByteBuffer()
+                for size in sizes { bytes.writeImmutableBuffer(Self.publish(size: size)) }
+                let largest = [1, 7, 1_460, 70_000, .max].randomElement(using: &random) ?? 1
+                var pieces = 0
+                while bytes.readableBytes > 0 {
+                    // Some alone, so that reads break off there; one by one only a few.
+                    let limit = pieces < 50 ? largest : .max
+                    let count = min(
+                        bytes.readableBytes, Int.random(in: 1...min(limit, bytes.readableBytes), using: &random))
+                    let piece = bytes.readSlice(length: count) ?? ByteBuffer()
+                    server.send(piece)
+                    pieces += 1
+                    if pieces < 50 { try await server.channel.eventLoop.submit {}.get() }
+                }
+                var left = sizes[...]
+                while let size = left.first, let event = await client.next() {
+                    if case .violated(let error) = event { throw error }
+                    if case .closed = event { throw ChannelError.eof }
+                    guard case .received(.packet(.publish(let publish))) = event else { continue }
+                    held.append((size, publish.payload))
+                    left.removeFirst()
+                }
+                if round % 3 == 0 { held.removeSubrange(0..<held.count / 2) }
+                for (size, payload) in held where payload != Self.payload(size: size) {
+                    Issue.record("a payload of \(size) bytes is another")
+                }
+            }
+            client.close()
+        }
+    }
+
     @Test("packets pass over IPv6")
     func ipv6() async throws {
         let target = ListenTarget(endpoint: .tcp(host: "::1", port: 0), tls: Self.serverTLS)

@@ -70,6 +70,18 @@ public struct PacketDecoder: Sendable {
         }
     }
 
+    /// Takes out the beginning of a packet that is not whole yet, when ``next()`` has returned nil: for a caller that appends it again
+    /// with more behind it. What is left to the decoder, it puts together itself.
+    ///
+    /// - Returns: the bytes, and how many the packet has, or has to have before more can be said.
+    package mutating func takeBeginning() -> (bytes: ByteBuffer, needed: Int)? {
+        guard failure == nil, !isAssembling, bytesToSkip == 0, queueHead == queue.count, current.readableBytes > 0,
+            case .incomplete(let needed)? = try? frame(of: current)
+        else { return nil }
+        defer { current = ByteBuffer() }
+        return (current, needed)
+    }
+
     /// The next packet if it is a PUBLISH within all limits that lies whole in one buffer: the usual case, in one step.
     /// Nil says nothing more than that it isn't; ask ``next()`` then.
     package mutating func nextPublish() throws(MQTTXError) -> Publish? {

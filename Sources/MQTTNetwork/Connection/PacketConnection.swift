@@ -19,6 +19,9 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     private var readTotal: UInt64 = 0
     @exclusivity(unchecked)
     private var lastCapacity = 0
+    /// Bytes at the front of the next read buffer that were read before.
+    @exclusivity(unchecked)
+    private var carriedBytes = 0
 
     /// Who the peer is by its TLS certificate, when it presented one. Known before the receiver hears of the connection.
     package var peerCertificate: PeerCertificate?
@@ -148,9 +151,12 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
         guard !isFinished else { return }
-        readTotal &+= UInt64(bytes.readableBytes)
+        if let buffers, buffers.hasLostBytes {
+            return close(MQTTXError(.connectionLost, "the socket was said to be readable and was not"))
+        }
+        readTotal &+= UInt64(bytes.readableBytes - carriedBytes)
+        carriedBytes = 0
         lastCapacity = bytes.storageCapacity
-        buffers?.giveBack(bytes)
         decoder.append(bytes)
         var count = 0
         do throws(MQTTXError) {
@@ -166,11 +172,21 @@ package final class PacketConnection: ChannelInboundHandler, ChannelOutboundHand
                     break
                 }
             }
-            buffers?.noteRead(bytes: bytes.readableBytes, packets: count)
+            if let buffers {
+                buffers.noteRead(bytes: bytes.readableBytes, packets: count)
+                giveBack(bytes, to: buffers)
+            }
         } catch {
             isFinished = true
             receiver.violated(error, on: self)
         }
+    }
+
+    /// The next read goes on behind what has come of the last packet.
+    private func giveBack(_ bytes: ByteBuffer, to buffers: ReadBuffers) {
+        let beginning = isFinished ? nil : decoder.takeBeginning()
+        carriedBytes = beginning?.bytes.readableBytes ?? 0
+        buffers.giveBack(bytes, beginning: beginning)
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {

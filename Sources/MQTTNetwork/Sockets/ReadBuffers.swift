@@ -4,6 +4,9 @@ package import NIOCore
 /// The memory that a connection reads into: small where little comes, large where much comes, and used again once nobody
 /// holds a message of it any more. New memory costs more than what is read into it.
 ///
+/// A packet that a read breaks off in is not put together elsewhere: the next read goes on behind its bytes, in memory that they
+/// are copied to, and a packet that is large has that memory for itself.
+///
 /// The channel's own pool has room for the reads of one turn; messages are held for longer, by the workers that handle them.
 /// All members belong to the event loop, hence unchecked.
 package final class ReadBuffers: @unchecked Sendable {
@@ -15,46 +18,98 @@ package final class ReadBuffers: @unchecked Sendable {
 
         /// Always true: else the channel would use the buffer again that it has.
         package mutating func record(actualReadBytes: Int) -> Bool {
-            _ = buffers.sizes.record(actualReadBytes: actualReadBytes)
+            buffers.record(actualReadBytes)
             return true
         }
     }
 
     /// Beyond this much, small messages come no faster, and leave the processor's cache before they are handled.
     private static let largestForSmall = 64 * 1024
-    private static let largestCount = 16
-    /// How many are looked at before new memory is taken.
-    private static let glances = 4
-
     /// Packets of more bytes than that are large: of such, a thousand fill the largest buffer.
     private static let large = 256
+    /// Above this much, memory for a packet is taken only in proportion to what has come of it.
+    private static let largestReservation = 4 << 20
+    /// What is read behind a large packet: at least so much, in all a multiple of the granule, so that what one packet had suits
+    /// others of about its size.
+    private static let lookAhead = 512
+    private static let granule = 4096
+    /// So many reads without a packet that had memory for itself, and that memory goes.
+    private static let readsToForget = 64
 
     /// Whether large packets came last.
     @exclusivity(unchecked)
     private var packetsAreLarge = false
-
     @exclusivity(unchecked)
     private var sizes: AdaptiveRecvByteBufferAllocator
-    /// Oldest first.
     @exclusivity(unchecked)
-    private var lent = Deque<ByteBuffer>()
+    private var lent: LentBuffers
+    /// Those with one large packet each.
+    @exclusivity(unchecked)
+    private var lentToPackets: LentBuffers
+    @exclusivity(unchecked)
+    private var readsSincePacket = 0
     /// Reads whose buffers the channel keeps itself.
     @exclusivity(unchecked)
     private var kept = Int(SocketOptions.readsPerTurn)
 
-    /// - Parameter largest: of one buffer, in bytes; up to 16 are kept until less comes.
+    /// The packet that the last read broke off in: its first bytes, and how many it has at least.
+    @exclusivity(unchecked)
+    private var beginning: (bytes: ByteBuffer, needed: Int)?
+    /// What was given last: the bytes of a beginning at its front, the room behind them, whether it was made for that packet,
+    /// and whether it is the memory of the beginning itself, which is nowhere else then.
+    @exclusivity(unchecked)
+    private var given = (carried: 0, room: 0, isForPacket: false, isBeginning: false)
+    /// Whether the channel did not read into a buffer that bytes were in already, and so threw them away. It does not,
+    /// as long as sockets of which it hears that they are readable are.
+    @exclusivity(unchecked)
+    package private(set) var hasLostBytes = false
+
+    /// - Parameter largest: of one buffer, in bytes, but for packets that are larger; as much as 16 of them have is kept until
+    ///   less comes.
     package init(largest: Int) {
         sizes = AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: largest)
+        lent = LentBuffers(capacity: 16 * largest)
+        lentToPackets = LentBuffers(capacity: 16 * largest)
     }
 
     /// For the channel.
     package var allocator: Allocator { Allocator(buffers: self) }
 
     /// A buffer that was read into comes back, to be used again when it is free.
-    package func giveBack(_ buffer: ByteBuffer) {
+    ///
+    /// - Parameter beginning: the packet that the read broke off in, the last of the buffer's bytes, and how many bytes it has, or
+    ///   has to have before more can be said.
+    package func giveBack(_ buffer: consuming ByteBuffer, beginning: (bytes: ByteBuffer, needed: Int)?) {
+        if let beginning {
+            self.beginning = beginning
+            if isFilledUp(beginning) { return }
+        }
         guard kept == 0 else { return kept -= 1 }
-        if lent.count == Self.largestCount { lent.removeFirst() }
-        lent.append(buffer)
+        if given.isForPacket {
+            lentToPackets.append(buffer)
+            readsSincePacket = 0
+        } else {
+            lent.append(buffer)
+            readsSincePacket += 1
+            if readsSincePacket == Self.readsToForget { lentToPackets.removeAll() }
+        }
+    }
+
+    /// Whether the next read goes on in the memory where the packet lies: nothing else is there, and there is room.
+    private func isFilledUp(_ beginning: (bytes: ByteBuffer, needed: Int)) -> Bool {
+        beginning.bytes.readerIndex == 0 && beginning.bytes.writableBytes > 0
+            && (given.isForPacket || beginning.needed <= beginning.bytes.capacity)
+    }
+
+    private func record(_ count: Int) {
+        beginning = nil
+        given.isBeginning = false
+        if !given.isForPacket {
+            _ = sizes.record(actualReadBytes: given.carried + count)
+        } else if count == given.room, let size = sizes.nextBufferSize() {
+            // There may have been more.
+            _ = sizes.record(actualReadBytes: size)
+        }
     }
 
     /// What a read brought.
@@ -66,14 +121,83 @@ package final class ReadBuffers: @unchecked Sendable {
     }
 
     private func next(_ allocator: ByteBufferAllocator) -> ByteBuffer {
+        if given.isBeginning { hasLostBytes = true }
         let size = size
-        for _ in 0..<min(lent.count, Self.glances) {
-            var buffer = lent.removeFirst()
+        guard let beginning else {
+            given = (0, size, false, false)
+            return lent.take(size) ?? allocator.buffer(capacity: size)
+        }
+        let (bytes, needed) = beginning
+        if isFilledUp(beginning) {
+            // Referred to once, so that it is not copied when it is written to.
+            self.beginning = nil
+            given = (bytes.readableBytes, bytes.writableBytes, given.isForPacket, true)
+            return bytes
+        }
+        if needed <= size / 2 {
+            var buffer = lent.take(size) ?? allocator.buffer(capacity: size)
+            buffer.writeImmutableBuffer(bytes)
+            given = (bytes.readableBytes, buffer.writableBytes, false, false)
+            return buffer
+        }
+        let length = Self.length(for: needed, present: bytes.readableBytes)
+        var buffer = lentToPackets.take(length) ?? allocator.buffer(capacity: length)
+        buffer.moveWriterIndex(to: length)
+        // A slice is filled no further; clearing it would make it whole again.
+        if let exact = buffer.getSlice(at: 0, length: length) { buffer = exact }
+        buffer.moveWriterIndex(to: 0)
+        buffer.writeImmutableBuffer(bytes)
+        given = (bytes.readableBytes, buffer.writableBytes, true, false)
+        return buffer
+    }
+
+    /// Room for the packet, and for a little behind it: so much of the next one, when that is as large, is copied and no more.
+    private static func length(for needed: Int, present: Int) -> Int {
+        let packet = min(needed, max(largestReservation, 4 * present))
+        return (packet + lookAhead + granule - 1) / granule * granule
+    }
+}
+
+/// Buffers that messages hold, or held: oldest first.
+private struct LentBuffers {
+    private static let largestCount = 16
+    /// How many are looked at before new memory is taken.
+    private static let glances = 4
+
+    /// Of all together, in bytes.
+    let capacity: Int
+    private var buffers = Deque<ByteBuffer>()
+    private var total = 0
+
+    init(capacity: Int) { self.capacity = capacity }
+
+    mutating func append(_ buffer: ByteBuffer) {
+        total += buffer.storageCapacity
+        buffers.append(buffer)
+        while buffers.count > Self.largestCount || total > capacity { removeFirst() }
+    }
+
+    mutating func removeAll() {
+        buffers = []
+        total = 0
+    }
+
+    /// One with room for so many bytes that nobody holds any more.
+    mutating func take(_ size: Int) -> ByteBuffer? {
+        for _ in 0..<min(buffers.count, Self.glances) {
+            guard var buffer = removeFirst() else { return nil }
             // What has become too small or too large goes: a message counts with all the memory that it holds.
             guard (size...2 * size).contains(buffer.storageCapacity) else { continue }
             if buffer.modifyIfUniquelyOwned({ $0.clear() }) != nil { return buffer }
-            lent.append(buffer)
+            append(buffer)
         }
-        return allocator.buffer(capacity: size)
+        return nil
+    }
+
+    @discardableResult
+    private mutating func removeFirst() -> ByteBuffer? {
+        guard let buffer = buffers.popFirst() else { return nil }
+        total -= buffer.storageCapacity
+        return buffer
     }
 }
