@@ -107,7 +107,7 @@ struct ReadBuffersTests {
         #expect(buffers.hasLostBytes)
     }
 
-    @Test("A large packet has memory for itself, with room for little more; it is used again, and goes when none come")
+    @Test("A large packet has memory for itself, with room for little more, and it is used again")
     func largePackets() {
         for _ in 0..<20 { _ = read(.max) }
         let needed = 1_000_000
