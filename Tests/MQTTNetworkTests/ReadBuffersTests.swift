@@ -107,7 +107,7 @@ struct ReadBuffersTests {
         #expect(buffers.hasLostBytes)
     }
 
-    @Test("A large packet has memory for itself, with room for little more, and it is used again")
+    @Test("A large packet has memory for itself, with room for little more; it is used again, and goes when none come")
     func largePackets() {
         for _ in 0..<20 { _ = read(.max) }
         let needed = 1_000_000
@@ -125,6 +125,12 @@ struct ReadBuffersTests {
         #expect(!addresses.contains(address(readLarge())))
         held = []
         #expect((0..<4).contains { _ in addresses.contains(address(readLarge())) })
+        // As long as it is kept, it is not this test's alone.
+        var last = readLarge()
+        for _ in 0..<40 { _ = read(100) }
+        #expect(last.modifyIfUniquelyOwned { $0.clear() } == nil)
+        for _ in 0..<40 { _ = read(100) }
+        #expect(last.modifyIfUniquelyOwned { $0.clear() } != nil)
         // Of what a peer says that it will send, memory is taken as it comes.
         _ = readBrokenOff(1_000, beginning: 100, of: 200 << 20)
         #expect(next().capacity <= 5 << 20)
