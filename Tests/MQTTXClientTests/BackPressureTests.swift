@@ -84,7 +84,11 @@ struct BackPressureTests {
             // Small ones: the limit of number is what they meet.
             let message = Packet.publish(Publish(topic: "a", payload: ByteBuffer(string: "x")))
             let count = max(500, atOnce)
-            for _ in 0..<(count / atOnce) { try await connection.send(Array(repeating: message, count: atOnce)) }
+            for sent in stride(from: atOnce, through: count, by: atOnce) {
+                try await connection.send(Array(repeating: message, count: atOnce))
+                // The queue is looked at after each read: what was sent together in one is not what is tested here.
+                while await client.statistics.messagesReceived < sent { await Task.yield() }
+            }
             await started.wait()
             try await connection.send(.puback(Acknowledgement(packetID: own.packetID)))
             #expect(try await receipt.outcome.get() == .success)
