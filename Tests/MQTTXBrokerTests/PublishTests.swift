@@ -221,6 +221,7 @@ struct PublishTests {
             #expect(small.text == "small")
             #expect(broker.statistics.messagesDropped == 3)
             try await subscriber.send(.puback(Acknowledgement(packetID: small.packetID)))
+            #expect(try await subscriber.drain().isEmpty)
             try await subscriber.cut()
             // Sent to one that takes it, and not acknowledged; the next takes less.
             let generous = try await connect(nil)
