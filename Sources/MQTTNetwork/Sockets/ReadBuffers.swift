@@ -22,6 +22,17 @@ package final class ReadBuffers: @unchecked Sendable {
         }
     }
 
+    /// The buffer that the channel was given last.
+    private struct Given {
+        /// The bytes of a beginning at its front, and the room behind them.
+        var carried = 0
+        var room = 0
+        /// Whether it was made for that packet.
+        var isForPacket = false
+        /// Whether it is the memory of the beginning itself, which is nowhere else then.
+        var isBeginning = false
+    }
+
     /// Beyond this much, small messages come no faster, and leave the processor's cache before they are handled.
     private static let largestForSmall = 64 * 1024
     /// Packets of more bytes than that are large: of such, a thousand fill the largest buffer.
@@ -54,10 +65,8 @@ package final class ReadBuffers: @unchecked Sendable {
     /// The packet that the last read broke off in: its first bytes, and how many it has at least.
     @exclusivity(unchecked)
     private var beginning: (bytes: ByteBuffer, needed: Int)?
-    /// What was given last: the bytes of a beginning at its front, the room behind them, whether it was made for that packet,
-    /// and whether it is the memory of the beginning itself, which is nowhere else then.
     @exclusivity(unchecked)
-    private var given = (carried: 0, room: 0, isForPacket: false, isBeginning: false)
+    private var given = Given()
     /// Whether the channel did not read into a buffer that bytes were in already, and so threw them away. It does not,
     /// as long as sockets of which it hears that they are readable are.
     @exclusivity(unchecked)
@@ -81,7 +90,7 @@ package final class ReadBuffers: @unchecked Sendable {
     package func giveBack(_ buffer: consuming ByteBuffer, beginning: (bytes: ByteBuffer, needed: Int)?) {
         if let beginning {
             self.beginning = beginning
-            if isFilledUp(beginning) { return }
+            if goesOnInPlace(beginning) { return }
         }
         guard kept == 0 else { return kept -= 1 }
         if given.isForPacket {
@@ -95,7 +104,7 @@ package final class ReadBuffers: @unchecked Sendable {
     }
 
     /// Whether the next read goes on in the memory where the packet lies: nothing else is there, and there is room.
-    private func isFilledUp(_ beginning: (bytes: ByteBuffer, needed: Int)) -> Bool {
+    private func goesOnInPlace(_ beginning: (bytes: ByteBuffer, needed: Int)) -> Bool {
         beginning.bytes.readerIndex == 0 && beginning.bytes.writableBytes > 0
             && (given.isForPacket || beginning.needed <= beginning.bytes.capacity)
     }
@@ -123,20 +132,22 @@ package final class ReadBuffers: @unchecked Sendable {
         if given.isBeginning { hasLostBytes = true }
         let size = size
         guard let beginning else {
-            given = (0, size, false, false)
+            given = Given(room: size)
             return lent.take(size) ?? allocator.buffer(capacity: size)
         }
         let (bytes, needed) = beginning
-        if isFilledUp(beginning) {
+        if goesOnInPlace(beginning) {
             // Referred to once, so that it is not copied when it is written to.
             self.beginning = nil
-            given = (bytes.readableBytes, bytes.writableBytes, given.isForPacket, true)
+            given = Given(
+                carried: bytes.readableBytes, room: bytes.writableBytes, isForPacket: given.isForPacket,
+                isBeginning: true)
             return bytes
         }
         if needed <= size / 2 {
             var buffer = lent.take(size) ?? allocator.buffer(capacity: size)
             buffer.writeImmutableBuffer(bytes)
-            given = (bytes.readableBytes, buffer.writableBytes, false, false)
+            given = Given(carried: bytes.readableBytes, room: buffer.writableBytes)
             return buffer
         }
         let length = Self.length(for: needed, present: bytes.readableBytes)
@@ -146,7 +157,7 @@ package final class ReadBuffers: @unchecked Sendable {
         if let exact = buffer.getSlice(at: 0, length: length) { buffer = exact }
         buffer.moveWriterIndex(to: 0)
         buffer.writeImmutableBuffer(bytes)
-        given = (bytes.readableBytes, buffer.writableBytes, true, false)
+        given = Given(carried: bytes.readableBytes, room: buffer.writableBytes, isForPacket: true)
         return buffer
     }
 
